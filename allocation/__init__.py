@@ -1,0 +1,1 @@
+"""Who may do the work, who does it, and what it pays."""

@@ -1,0 +1,342 @@
+"""Gives a reporter the most urgent reading that they may report, as a lease with a fencing token.
+
+One transaction: find by the index of eligibility, lock one row, judge again by the rule on the
+item's own facts, claim, event, audit. It must not trust the index, and must not answer "nothing"
+while an eligible free reading remains (docs/decisions/0004-claim-lease-with-fencing.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
+
+from allocation.eligibility import Reason, Verdict, judge
+from allocation.reporter import Reporter
+from allocation.scope import Level
+from allocation.session import ReportingSession, SessionKind
+from allocation.workforce import index_new_profiles, lock_reporter, work_of_item
+from worklist import audit
+from worklist.clock import now
+from worklist.db.tables.claims import assignment, claim, item_exclusion
+from worklist.db.tables.people import reporting_session
+from worklist.db.tables.work import item, reading
+from worklist.item import ItemState, Move
+from worklist.moves import UnknownItem, append_item_event, make_move
+from worklist.reading import ClaimEnd, Purpose, ReadingState
+
+
+class NotEligible(PermissionError):
+    """The reporter may not report this; `reasons` says which conditions failed."""
+
+    def __init__(self, reasons: tuple[Reason, ...]) -> None:
+        failed = tuple(reason for reason in reasons if not reason.passed)
+        super().__init__("; ".join(reason.detail for reason in failed))
+        self.reasons = failed
+
+
+class NotFree(RuntimeError):
+    """The item asked for has no reading that is free now."""
+
+    def __init__(self, item_id: int, why: str) -> None:
+        super().__init__(f"item {item_id} cannot be claimed: {why}")
+
+
+class UnknownSession(LookupError):
+    """No such session of this reporter, or not running now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a reporter asks for: a session to work in, a given item, a purpose; all may be left open."""
+
+    session_code: str | None = None
+    item_id: int | None = None
+    purpose: Purpose | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A claim made: its lease and why it was this reading. `expires_at` is aware UTC."""
+
+    claim_id: int
+    token: int
+    item_id: int
+    reading_id: int
+    purpose: Purpose
+    expires_at: datetime
+    level: Level
+    session_id: int | None
+    why: tuple[str, ...]
+
+
+def claim_reading(
+    connection: Connection, actor: str, reporter_id: int, wish: Wish, *, lease_seconds: float
+) -> Claimed | None:
+    """Claim for a reporter; None only when nothing eligible is free. The caller commits.
+
+    Raises
+    ------
+    NotEligible, NotFree, UnknownItem
+        For an item asked for by id.
+    UnknownSession
+        If the session is not the reporter's or does not run now.
+    """
+    reporter = lock_reporter(connection, reporter_id)
+    moment = now(connection)
+    session = _session(connection, reporter_id, wish.session_code, moment) if wish.session_code else None
+    if wish.item_id is not None:
+        found, verdict = _given(connection, reporter, wish, session, moment)
+        why = ("you asked for it",)
+    else:
+        best = _best(connection, reporter, wish, session, moment)
+        if best is None:
+            return None
+        found, verdict, why = best
+    made = _make_claim(connection, actor, found, reporter, session, lease_seconds)
+    assert verdict.level is not None
+    scope = next((reason.detail for reason in verdict.reasons if reason.condition == "scope"), "")
+    return Claimed(
+        claim_id=made.id,
+        token=made.token,
+        item_id=found.item_id,
+        reading_id=found.id,
+        purpose=Purpose(found.purpose),
+        expires_at=made.expires_at,
+        level=verdict.level,
+        session_id=session.id if session else None,
+        why=(*why, f"due {found.due_at:%Y-%m-%d %H:%M} UTC", scope),
+    )
+
+
+def judge_reading(connection: Connection, reporter: Reporter, found: Row[Any], item_row: Row[Any], moment: datetime) -> Verdict:
+    """Judge a reading by the rule: the item's own facts, and what this reading asks beyond them."""
+    verdict = judge(reporter, work_of_item(connection, item_row), moment)
+    extra = []
+    if found.purpose == Purpose.CHECK:
+        able = verdict.level is Level.AUTONOMOUS
+        extra.append(Reason("check", able, "checks are for those who report this autonomously"))
+    if found.for_radiologist:
+        able = reporter.profession == "radiologist"
+        extra.append(Reason("referral", able, "it was referred to a radiologist"))
+    barred = connection.scalars(
+        select(item_exclusion.c.kind).where(
+            item_exclusion.c.item_id == item_row.id,
+            item_exclusion.c.reporter_id == reporter.id,
+            item_exclusion.c.kind.in_(("has-read", "conflict-of-interest")),
+        )
+    ).all()
+    if found.purpose != Purpose.ADDENDUM:
+        extra.extend(Reason("exclusion", False, f"you are excluded from this item: {kind}") for kind in barred)
+    reasons = (*verdict.reasons, *extra)
+    if all(reason.passed for reason in reasons):
+        return Verdict(True, verdict.level, verdict.valid_until, reasons)
+    return Verdict(False, None, None, reasons)
+
+
+def _given(
+    connection: Connection, reporter: Reporter, wish: Wish, session: ReportingSession | None, moment: datetime
+) -> tuple[Row[Any], Verdict]:
+    assert wish.item_id is not None
+    item_row = connection.execute(select(item).where(item.c.id == wish.item_id).with_for_update()).one_or_none()
+    if item_row is None:
+        raise UnknownItem(wish.item_id)
+    statement = select(reading).where(reading.c.item_id == wish.item_id).order_by(reading.c.id).with_for_update()
+    if wish.purpose:
+        statement = statement.where(reading.c.purpose == wish.purpose.value)
+    rows = connection.execute(statement).all()
+    open_rows = [row for row in rows if row.state == ReadingState.OPEN]
+    verdicts = [judge_reading(connection, reporter, row, item_row, moment) for row in (open_rows or rows)]
+    if not any(verdict.eligible for verdict in verdicts):
+        # Who may not report it learns that first; that it is taken is news for those who may.
+        reasons = verdicts[0].reasons if verdicts else (Reason("reading", False, "there is nothing to read"),)
+        raise NotEligible(reasons)
+    if session is not None and not session.takes(item_row.trust_ods, item_row.modality):
+        raise NotFree(wish.item_id, "the session does not take this trust or modality")
+    for row, verdict in zip(open_rows, verdicts, strict=False):
+        if verdict.eligible and row.free_from <= moment:
+            return row, verdict
+    raise NotFree(wish.item_id, "another reporter has it" if open_rows else f"it is {item_row.state}")
+
+
+def _best(
+    connection: Connection, reporter: Reporter, wish: Wish, session: ReportingSession | None, moment: datetime
+) -> tuple[Row[Any], Verdict, tuple[str, ...]] | None:
+    """Give the locked best reading: assigned first, else the most urgent; None only when there is none."""
+    refused: set[int] = set()
+    searches = (
+        (_ASSIGNED, "assigned to you by the plan"),
+        (_POOL_UNASSIGNED, "the most urgent that you may report"),
+        (_POOL, "the most urgent that you may report; planned for a colleague who has not taken it"),
+    )
+    for _ in range(2):
+        for search, why in searches:
+            picked = _search(connection, search, reporter, wish, session, moment, refused)
+            if picked is not None:
+                return *picked, (why,)
+        if not index_new_profiles(connection):
+            return None
+    return None
+
+
+def _search(
+    connection: Connection,
+    search: str,
+    reporter: Reporter,
+    wish: Wish,
+    session: ReportingSession | None,
+    moment: datetime,
+    refused: set[int],
+) -> tuple[Row[Any], Verdict] | None:
+    most, patience = 8, 0
+    while True:
+        candidates = [
+            row.id
+            for row in connection.execute(
+                text(search),
+                {
+                    "reporter": reporter.id,
+                    "radiologist": reporter.profession == "radiologist",
+                    "purpose": wish.purpose.value if wish.purpose else None,
+                    "trusts": sorted(session.trusts) if session and session.trusts is not None else None,
+                    "modalities": sorted(session.modalities) if session and session.modalities is not None else None,
+                    "refused": sorted(refused),
+                    "most": most,
+                },
+            )
+        ]
+        if not candidates:
+            return None
+        row = connection.execute(_lock_one(wait=patience >= 3 and most > len(candidates)), {"ids": candidates}).one_or_none()
+        if row is None:
+            # All candidates are just being claimed by others: look further down, at last wait for one.
+            most, patience = most * 4, patience + 1
+            continue
+        item_row = connection.execute(select(item).where(item.c.id == row.item_id)).one()
+        verdict = judge_reading(connection, reporter, row, item_row, moment)
+        if verdict.eligible:
+            return row, verdict
+        refused.add(row.id)
+
+
+def _make_claim(
+    connection: Connection,
+    actor: str,
+    found: Row[Any],
+    reporter: Reporter,
+    session: ReportingSession | None,
+    lease_seconds: float,
+) -> Row[Any]:
+    connection.execute(
+        update(claim)
+        .where(claim.c.reading_id == found.id, claim.c.ended_at.is_(None))
+        .values(ended_at=func.radpool_now(), end_reason=ClaimEnd.SUPERSEDED.value)
+    )
+    expires_at = func.radpool_now() + func.make_interval(0, 0, 0, 0, 0, 0, lease_seconds)
+    made = connection.execute(
+        insert(claim)
+        .values(
+            reading_id=found.id,
+            item_id=found.item_id,
+            reporter_id=reporter.id,
+            session_id=session.id if session else None,
+            token=found.token + 1,
+            expires_at=expires_at,
+        )
+        .returning(claim)
+    ).one()
+    connection.execute(
+        update(reading).where(reading.c.id == found.id).values(token=made.token, free_from=made.expires_at)
+    )
+    connection.execute(delete(assignment).where(assignment.c.reading_id == found.id))
+    item_row = connection.execute(select(item).where(item.c.id == found.item_id).with_for_update()).one()
+    dimensions = {"claim": made.id, "reporter": reporter.id, "session": made.session_id, "purpose": found.purpose}
+    if item_row.state == ItemState.READY:
+        make_move(connection, item_row, Move.CLAIMED, reading_id=found.id, dimensions=dimensions)
+    else:
+        append_item_event(connection, item_row, "reading.claimed", reading_id=found.id, dimensions=dimensions)
+    audit.append(connection, actor, "claim", items=[found.item_id], detail={"claim": made.id, "reporter": reporter.code})
+    return made
+
+
+def _session(connection: Connection, reporter_id: int, code: str, moment: datetime) -> ReportingSession:
+    row = connection.execute(
+        select(reporting_session).where(
+            reporting_session.c.code == code,
+            reporting_session.c.reporter_id == reporter_id,
+            reporting_session.c.cancelled_at.is_(None),
+        )
+    ).one_or_none()
+    if row is None:
+        raise UnknownSession(f"no session {code!r} of yours; `GET /api/v1/sessions` lists them")
+    found = session_of(row)
+    if not found.runs_at(moment):
+        raise UnknownSession(f"session {code!r} runs {row.starts_at:%Y-%m-%d %H:%M} to {row.ends_at:%H:%M} UTC, not now")
+    return found
+
+
+def session_of(row: Row[Any]) -> ReportingSession:
+    """Give a session's row as the rules see it."""
+    return ReportingSession(
+        row.id,
+        row.reporter_id,
+        SessionKind(row.kind),
+        row.starts_at,
+        row.ends_at,
+        None if row.trusts is None else frozenset(row.trusts),
+        None if row.modalities is None else frozenset(row.modalities),
+    )
+
+
+def _lock_one(*, wait: bool) -> Any:
+    return text(_LOCK_ONE.format(how="" if wait else "SKIP LOCKED"))
+
+
+#: Item and reading are locked together, and never waited for here: others lock the item first.
+_LOCK_ONE = """
+SELECT r.* FROM reading r JOIN item i ON i.id = r.item_id
+WHERE r.id = ANY(:ids) AND r.state = 'open' AND r.free_from <= radpool_now()
+ORDER BY r.due_at, r.id LIMIT 1 FOR UPDATE OF r, i {how}
+"""
+
+_FITS = """
+  r.state = 'open' AND r.free_from <= radpool_now()
+  AND (CAST(:purpose AS text) IS NULL OR r.purpose = :purpose)
+  AND (NOT r.for_radiologist OR :radiologist)
+  AND r.id <> ALL(CAST(:refused AS bigint[]))
+  AND (CAST(:trusts AS text[]) IS NULL OR r.trust_ods = ANY(:trusts))
+  AND (CAST(:modalities AS text[]) IS NULL
+       OR EXISTS (SELECT FROM item i WHERE i.id = r.item_id AND i.modality = ANY(:modalities)))
+  AND NOT EXISTS (SELECT FROM item_exclusion x WHERE x.item_id = r.item_id AND x.reporter_id = :reporter)
+"""
+
+_ASSIGNED = f"""
+SELECT r.id FROM assignment a JOIN reading r ON r.id = a.reading_id
+WHERE a.reporter_id = :reporter AND a.valid_until > radpool_now() AND {_FITS}
+ORDER BY a.rank LIMIT :most
+"""
+
+_POOL = f"""
+WITH mine AS (
+  SELECT rp.profile_id, rt.trust_ods, rp.level
+  FROM reporter_profile rp
+  JOIN profile p ON p.id = rp.profile_id
+  JOIN reporter_trust rt ON rt.reporter_id = rp.reporter_id AND rt.ionising = p.ionising
+  WHERE rp.reporter_id = :reporter AND rp.valid_until > radpool_now() AND rt.valid_until > radpool_now()
+)
+SELECT best.id FROM mine CROSS JOIN LATERAL (
+  SELECT r.id, r.due_at FROM reading r
+  WHERE r.profile_id = mine.profile_id AND r.trust_ods = mine.trust_ods
+    AND (r.purpose <> 'check' OR mine.level = 'autonomous') AND {_FITS}
+  ORDER BY r.due_at, r.id LIMIT :most
+) best
+ORDER BY best.due_at, best.id LIMIT :most
+"""
+
+_POOL_UNASSIGNED = _POOL.replace(
+    "ORDER BY r.due_at, r.id",
+    "AND NOT EXISTS (SELECT FROM assignment a WHERE a.reading_id = r.id AND a.reporter_id <> :reporter"
+    " AND a.valid_until > radpool_now())\n  ORDER BY r.due_at, r.id",
+)

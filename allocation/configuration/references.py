@@ -1,0 +1,131 @@
+"""Checks what the rows of a configuration say of each other; everything wrong is told at once.
+
+Pure but for the names that the database already knows, which are handed in.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from allocation.configuration.document import Grant, Network, Scope
+from allocation.configuration.read import Fault, ReadNetwork
+from allocation.reporter import REGISTER
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Names that stand in the database already and so may be referred to."""
+
+    trusts: frozenset[str] = frozenset()
+    exams: frozenset[str] = frozenset()
+    scopes: frozenset[str] = frozenset()
+    reporters: frozenset[str] = frozenset()
+    engagements: frozenset[str] = frozenset()
+
+
+Place = tuple[tuple[str | int, ...], str]
+
+
+def check_references(read: ReadNetwork, known: Known) -> list[Fault]:
+    """Give every unknown reference, duplicate and contradiction between rows."""
+    network = read.network
+    places = (
+        *_duplicates(network),
+        *_trusts(network, known),
+        *_exams(network, known),
+        *_reporters(network, known),
+        *_sessions(network, known),
+    )
+    return [read.fault(location, what) for location, what in places]
+
+
+def _duplicates(network: Network) -> Iterator[Place]:
+    keys: dict[str, tuple[str, list[object]]] = {
+        "trust": ("ods_code", [row.ods_code for row in network.trust]),
+        "source": ("ae_title", [row.ae_title for row in network.source]),
+        "ris": ("sending_facility", [row.sending_facility for row in network.ris]),
+        "exam": ("code", [row.code for row in network.exam]),
+        "scope": ("code", [(row.code, row.version) for row in network.scope]),
+        "reporter": ("id", [row.id for row in network.reporter]),
+        "session": ("id", [row.id for row in network.session]),
+        "rate_card": ("code", [(row.code, row.version) for row in network.rate_card]),
+        "target": ("id", [(row.id, row.valid_from) for row in network.target]),
+    }
+    for table, (key, values) in keys.items():
+        twice = {value for value, count in Counter(values).items() if count > 1}
+        for place, value in enumerate(values):
+            if value in twice and values.index(value) != place:
+                yield (table, place, key), f"{value!r} stands twice; give it once"
+
+
+def _trusts(network: Network, known: Known) -> Iterator[Place]:
+    trusts = known.trusts | {row.ods_code for row in network.trust}
+    named: list[tuple[tuple[str | int, ...], str | None]] = []
+    named += [(("source", n, "trust"), row.trust) for n, row in enumerate(network.source)]
+    named += [(("ris", n, "trust"), row.trust) for n, row in enumerate(network.ris)]
+    named += [(("target", n, "trust"), row.trust) for n, row in enumerate(network.target)]
+    named += [(("exam_alias", n, "trust"), row.trust) for n, row in enumerate(network.exam_alias)]
+    for n, row in enumerate(network.reporter):
+        named += [(("reporter", n, "engagements", m, "payer"), one.payer) for m, one in enumerate(row.engagements)]
+        named += [(("reporter", n, "entitlements", m, "trust"), one.trust) for m, one in enumerate(row.entitlements)]
+    for n, session in enumerate(network.session):
+        named += [(("session", n, "trusts"), trust) for trust in session.trusts or ()]
+    for location, trust in named:
+        if trust is not None and trust not in trusts:
+            yield location, f"no trust {trust!r}; add a [[trust]] with this ods_code, or use one of {_some(trusts)}"
+
+
+def _exams(network: Network, known: Known) -> Iterator[Place]:
+    exams = known.exams | {row.code for row in network.exam}
+    named: list[tuple[tuple[str | int, ...], str]] = []
+    named += [(("exam_alias", n, "exam"), row.exam) for n, row in enumerate(network.exam_alias)]
+    named += [(("target", n, "exam_codes"), code) for n, row in enumerate(network.target) for code in row.exam_codes or ()]
+    named += [(("scope", n, "exam_codes"), code) for n, row in enumerate(network.scope) for code in row.exam_codes]
+    for n, card in enumerate(network.rate_card):
+        for m, tariff in enumerate(card.tariffs):
+            named += [(("rate_card", n, "tariffs", m, "exam_codes"), code) for code in tariff.exam_codes or ()]
+    for location, code in named:
+        if code not in exams:
+            yield location, f"no exam {code!r} in the catalogue; add an [[exam]] with this code, or correct it"
+
+
+def _reporters(network: Network, known: Known) -> Iterator[Place]:
+    scopes = {row.code: row for row in network.scope}
+    engagements = Counter(one.code for row in network.reporter for one in row.engagements)
+    for n, row in enumerate(network.reporter):
+        register = REGISTER[row.profession]
+        if register not in {one.body for one in row.registrations}:
+            yield ("reporter", n, "registrations"), f"a {row.profession} needs a registration with the {register}"
+        for m, one in enumerate(row.engagements):
+            if engagements[one.code] > 1:
+                yield ("reporter", n, "engagements", m, "code"), f"engagement {one.code!r} stands twice; give it once"
+        for m, grant in enumerate(row.grants):
+            if grant.scope not in scopes and grant.scope not in known.scopes:
+                yield ("reporter", n, "grants", m, "scope"), f"no scope {grant.scope!r}; add a [[scope]] with this code"
+            elif grant.scope in scopes:
+                for key, what in _wider(grant, scopes[grant.scope]):
+                    yield ("reporter", n, "grants", m, key), what
+
+
+def _wider(grant: Grant, scope: Scope) -> Iterator[tuple[str, str]]:
+    if None not in (grant.min_age_years, scope.min_age_years) and grant.min_age_years < scope.min_age_years:  # type: ignore[operator]
+        yield "min_age_years", f"wider than the scope, which begins at {scope.min_age_years}"
+    if None not in (grant.max_age_years, scope.max_age_years) and grant.max_age_years > scope.max_age_years:  # type: ignore[operator]
+        yield "max_age_years", f"wider than the scope, which ends at {scope.max_age_years}"
+    if grant.settings and scope.settings and not set(grant.settings) <= set(scope.settings):
+        yield "settings", f"wider than the scope, which covers {', '.join(scope.settings)}"
+
+
+def _sessions(network: Network, known: Known) -> Iterator[Place]:
+    own = {row.id: {one.code for one in row.engagements} for row in network.reporter}
+    for n, row in enumerate(network.session):
+        if row.reporter not in own and row.reporter not in known.reporters:
+            yield ("session", n, "reporter"), f"no reporter {row.reporter!r}; add a [[reporter]] with this id"
+        elif row.engagement not in own.get(row.reporter, set()) | known.engagements:
+            yield ("session", n, "engagement"), f"{row.reporter} has no engagement {row.engagement!r}"
+
+
+def _some(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names)[:8]) or "none yet"

@@ -1,0 +1,1 @@
+"""What insourced reporting pays: dated rate cards, prices that can be recomputed by hand, the ledger."""

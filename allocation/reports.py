@@ -1,0 +1,226 @@
+"""Takes a report under a claim: judges the right again, files it, moves the item, opens a check if due.
+
+One transaction. A report under a superseded token is kept and put before a person, and changes
+nothing else. It must not price anything: pay follows from the event.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as insert_or_leave
+
+from allocation.claims import NotEligible, judge_reading
+from allocation.eligibility import Reason, Verdict
+from allocation.leases import ClaimSuperseded, Held, end_claim, hold, why_superseded
+from allocation.scope import Level
+from allocation.workforce import lock_reporter
+from worklist import audit
+from worklist.clock import now
+from worklist.db.engine import Viewer, view_as
+from worklist.db.tables.claims import item_exclusion, report, report_text
+from worklist.db.tables.work import reading
+from worklist.doubts import open_doubt
+from worklist.item import Move
+from worklist.moves import append_item_event, make_move
+from worklist.reading import ClaimEnd, Purpose, ReadingState, ReportStatus
+
+#: Flags that a report may carry (Academy of Medical Royal Colleges and RCR, 2022).
+ALERTS = ("critical", "urgent", "cancer", "unexpected-significant")
+
+
+@dataclass(frozen=True, slots=True)
+class ReportGiven:
+    """What a reporter sends; `text` None where the words are written in the home RIS."""
+
+    status: ReportStatus
+    text: str | None = None
+    alerts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFiled:
+    """What became of it. `superseded` says why it was only kept; `repeated` that it stood already."""
+
+    report_id: int
+    status: ReportStatus
+    item_id: int
+    check_needed: bool = False
+    repeated: bool = False
+    superseded: ClaimSuperseded | None = None
+
+
+def file_report(
+    connection: Connection, actor: str, reporter_id: int, claim_id: int, token: int, given: ReportGiven
+) -> ReportFiled:
+    """File a report under a claim; the caller commits, also when the answer says `superseded`.
+
+    Raises
+    ------
+    UnknownClaim
+        If the claim is not this reporter's.
+    NotEligible
+        If the reporter may not report this (any more), or not with this status.
+    """
+    reporter = lock_reporter(connection, reporter_id)
+    held = hold(connection, reporter_id, claim_id)
+    view_as(connection, Viewer(trust=held.item.trust_ods, reporter_id=reporter_id))
+    repeated = _already_filed(connection, held, token, given)
+    if repeated is not None:
+        return repeated
+    addendum = given.status is ReportStatus.ADDENDUM
+    why = why_superseded(held, token)
+    if why and not (addendum and _own_reported(held, token)):
+        return _keep_superseded(connection, actor, held, given, why)
+    verdict = judge_reading(connection, reporter, held.reading, held.item, now(connection)) if not addendum else None
+    if verdict is not None:
+        _require(verdict, given, held)
+    report_id = _write(connection, held, given, superseded=False)
+    check_needed = verdict is not None and verdict.level is Level.TRAINEE
+    _move(connection, held, given, report_id, check_needed=check_needed)
+    audit.append(
+        connection,
+        actor,
+        f"report {given.status.value}",
+        items=[held.item.id],
+        detail={"claim": claim_id, "report": report_id, "alerts": sorted(given.alerts)},
+    )
+    return ReportFiled(report_id, given.status, held.item.id, check_needed=check_needed)
+
+
+def _require(verdict: Verdict, given: ReportGiven, held: Held) -> None:
+    reasons = verdict.reasons
+    if verdict.eligible and verdict.level is Level.TRAINEE and given.status is ReportStatus.VERIFIED:
+        reasons = (
+            *reasons,
+            Reason("level", False, "a trainee's report goes out as preliminary and is checked by a colleague"),
+        )
+    if held.reading.purpose == Purpose.CHECK and given.status is ReportStatus.PRELIMINARY:
+        reasons = (*reasons, Reason("check", False, "a check ends with a verified report"))
+    if not all(reason.passed for reason in reasons):
+        raise NotEligible(reasons)
+
+
+def _move(
+    connection: Connection, held: Held, given: ReportGiven, report_id: int, *, check_needed: bool
+) -> None:
+    dimensions = {
+        "report": report_id,
+        "status": given.status.value,
+        "claim": held.claim.id,
+        "session": held.claim.session_id,
+        "reporter": held.claim.reporter_id,
+        "purpose": held.reading.purpose,
+        "alerts": sorted(given.alerts),
+    }
+    if given.status is ReportStatus.VERIFIED:
+        _finish(connection, held)
+        make_move(
+            connection, held.item, Move.VERIFIED, reading_id=held.reading.id, dimensions=dimensions, reported_at=func.radpool_now()
+        )
+    elif given.status is ReportStatus.ADDENDUM:
+        make_move(connection, held.item, Move.ADDED_TO, reading_id=held.reading.id, dimensions=dimensions)
+    else:
+        if check_needed:
+            _finish(connection, held)
+            _open_check(connection, held)
+        make_move(connection, held.item, Move.REPORTED_PRELIMINARY, reading_id=held.reading.id, dimensions=dimensions)
+
+
+def _finish(connection: Connection, held: Held) -> None:
+    end_claim(connection, held.claim.id, ClaimEnd.REPORTED)
+    connection.execute(update(reading).where(reading.c.id == held.reading.id).values(state=ReadingState.DONE.value))
+    connection.execute(
+        insert_or_leave(item_exclusion)
+        .values(item_id=held.item.id, reporter_id=held.claim.reporter_id, kind="has-read")
+        .on_conflict_do_nothing()
+    )
+
+
+def _open_check(connection: Connection, held: Held) -> None:
+    connection.execute(
+        insert(reading).values(
+            item_id=held.item.id,
+            purpose=Purpose.CHECK.value,
+            state=ReadingState.OPEN.value,
+            trust_ods=held.reading.trust_ods,
+            profile_id=held.reading.profile_id,
+            due_at=held.reading.due_at,
+            reporting_minutes=held.reading.reporting_minutes / 2,
+        )
+    )
+
+
+def _write(connection: Connection, held: Held, given: ReportGiven, *, superseded: bool) -> int:
+    report_id = int(
+        connection.execute(
+            insert(report)
+            .values(
+                reading_id=held.reading.id,
+                item_id=held.item.id,
+                claim_id=held.claim.id,
+                reporter_id=held.claim.reporter_id,
+                status=given.status.value,
+                superseded=superseded,
+                alerts=sorted(given.alerts),
+            )
+            .returning(report.c.id)
+        ).scalar_one()
+    )
+    if given.text is not None:
+        connection.execute(
+            insert(report_text).values(
+                report_id=report_id, trust_ods=held.item.trust_ods, item_id=held.item.id, body=given.text
+            )
+        )
+    return report_id
+
+
+def _keep_superseded(connection: Connection, actor: str, held: Held, given: ReportGiven, why: str) -> ReportFiled:
+    report_id = _write(connection, held, given, superseded=True)
+    open_doubt(
+        connection,
+        "report-under-superseded-claim",
+        trust=held.item.trust_ods,
+        item_id=held.item.id,
+        detail=f"report {report_id} is kept and was not sent on",
+    )
+    append_item_event(
+        connection,
+        held.item,
+        "report.superseded",
+        reading_id=held.reading.id,
+        dimensions={"report": report_id, "claim": held.claim.id, "status": given.status.value},
+    )
+    audit.append(connection, actor, "report superseded", items=[held.item.id], detail={"report": report_id})
+    return ReportFiled(
+        report_id, given.status, held.item.id, superseded=ClaimSuperseded(held.claim.id, why)
+    )
+
+
+def _already_filed(connection: Connection, held: Held, token: int, given: ReportGiven) -> ReportFiled | None:
+    """Recognise the same report sent again: same claim, token, status and words."""
+    if token != held.claim.token:
+        return None
+    rows = connection.execute(
+        select(report.c.id, report.c.superseded, report_text.c.body)
+        .outerjoin(report_text, report_text.c.report_id == report.c.id)
+        .where(report.c.claim_id == held.claim.id, report.c.status == given.status.value)
+        .order_by(report.c.id)
+    ).all()
+    for row in rows:
+        if _digest(row.body) == _digest(given.text):
+            why = why_superseded(held, token) or "another reporter has claimed the reading since"
+            superseded = ClaimSuperseded(held.claim.id, why) if row.superseded else None
+            return ReportFiled(row.id, given.status, held.item.id, repeated=True, superseded=superseded)
+    return None
+
+
+def _own_reported(held: Held, token: int) -> bool:
+    return bool(token == held.claim.token and held.claim.end_reason == ClaimEnd.REPORTED)
+
+
+def _digest(words: str | None) -> bytes:
+    return hashlib.sha256((words or "").encode()).digest()

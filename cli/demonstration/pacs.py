@@ -1,0 +1,183 @@
+"""Plays the PACS of the demonstration: sends objects over real DICOM associations.
+
+It must not alter what it sends: an object goes out in the transfer syntax that it is stored in,
+and nothing is decompressed. No header value enters a reason for refusal.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_file_meta_info
+from pynetdicom import AE, _config
+from pynetdicom.association import Association
+from pynetdicom.presentation import PresentationContext, build_context
+
+from cli.demonstration.studies import DemoStudy
+
+#: Called with a number of objects that are done, accepted or refused; from the senders' threads.
+Progress = Callable[[int], None]
+
+
+def send(
+    studies: Sequence[DemoStudy],
+    host: str,
+    port: int,
+    called_ae_title: str,
+    senders: int,
+    progress: Progress | None = None,
+) -> Sent:
+    """Send studies as the sources they belong to, with up to `senders` associations at a time.
+
+    An association carries the studies of one calling AE title, a study whole on one association. A
+    failed association is tried again a few times, each time with the objects not yet answered.
+    """
+    by_source: dict[str, list[_Item]] = defaultdict(list)
+    for study in studies:
+        by_source[study.ae_title].append(tuple(study.datasets))
+    batches = [
+        (ae_title, [each for item in items[start : start + _STUDIES_AT_ONCE] for each in item])
+        for ae_title, items in by_source.items()
+        for start in range(0, len(items), _STUDIES_AT_ONCE)
+    ]
+    return _send_all(batches, host, port, called_ae_title, senders, progress)
+
+
+def send_files(
+    paths: Sequence[Path],
+    calling_ae_title: str,
+    host: str,
+    port: int,
+    called_ae_title: str,
+    senders: int,
+    progress: Progress | None = None,
+) -> Sent:
+    """Send DICOM files as one source, their data sets octet by octet as they are stored.
+
+    Class, instance and transfer syntax are those that the file meta information states.
+    """
+    _config.STORE_SEND_CHUNKED_DATASET = True  # else pynetdicom decodes a file and encodes it anew
+    # Files of one class share contexts, and an association offers 128 at most.
+    ordered = sorted(paths, key=lambda path: (_syntax_of(path), str(path)))
+    batches = [
+        (calling_ae_title, list(ordered[start : start + _FILES_AT_ONCE]))
+        for start in range(0, len(ordered), _FILES_AT_ONCE)
+    ]
+    return _send_all(batches, host, port, called_ae_title, senders, progress)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of the objects; each refused one has its reason, with the calling AE title."""
+
+    objects: int
+    accepted: int
+    refused: tuple[str, ...]
+    seconds: float
+
+
+_Object = Dataset | Path
+_Item = tuple[Dataset, ...]
+_STUDIES_AT_ONCE = 20
+_FILES_AT_ONCE = 64
+_TRIES = 5
+_SECONDS_BEFORE_NEXT_TRY = 0.2
+
+
+def _send_all(
+    batches: Sequence[tuple[str, Sequence[_Object]]],
+    host: str,
+    port: int,
+    called_ae_title: str,
+    senders: int,
+    progress: Progress | None,
+) -> Sent:
+    began = time.monotonic()
+
+    def work(batch: tuple[str, Sequence[_Object]]) -> list[str | None]:
+        return _Sender(batch[0], host, port, called_ae_title, progress).send(batch[1])
+
+    with ThreadPoolExecutor(max_workers=max(1, senders), thread_name_prefix="pacs") as pool:
+        answers = [answer for answered in pool.map(work, batches) for answer in answered]
+    refused = tuple(answer for answer in answers if answer is not None)
+    return Sent(len(answers), len(answers) - len(refused), refused, time.monotonic() - began)
+
+
+class _Sender:
+    """Sends one batch; an answer is None when the object was accepted, else the reason."""
+
+    def __init__(self, ae_title: str, host: str, port: int, called_ae_title: str, progress: Progress | None) -> None:
+        self._ae_title = ae_title
+        self._peer = (host, port)
+        self._called_ae_title = called_ae_title
+        self._progress = progress
+
+    def send(self, objects: Sequence[_Object]) -> list[str | None]:
+        answers: list[str | None] = []
+        failure = ""
+        for turn in range(_TRIES):
+            if turn:
+                time.sleep(_SECONDS_BEFORE_NEXT_TRY * 2**turn)
+            association = self._associate(objects[len(answers) :])
+            if not association.is_established:
+                failure = "association rejected" if association.is_rejected else "no association"
+                continue
+            failure = "association lost"
+            self._store(association, objects, answers)
+            if association.is_established:
+                association.release()
+            if len(answers) == len(objects):
+                return answers
+        missing = len(objects) - len(answers)
+        self._done(missing)
+        return answers + [f"{self._ae_title}: {failure}"] * missing
+
+    def _associate(self, objects: Iterable[_Object]) -> Association:
+        entity = AE(ae_title=self._ae_title)
+        entity.requested_contexts = _contexts(objects)
+        host, port = self._peer
+        return entity.associate(host, port, ae_title=self._called_ae_title)
+
+    def _store(self, association: Association, objects: Sequence[_Object], answers: list[str | None]) -> None:
+        """Add an answer for each object until the association is lost."""
+        for number, each in enumerate(objects[len(answers) :], start=1):
+            try:
+                status = association.send_c_store(each, msg_id=number % 65536)
+            except RuntimeError:  # the association ended between two objects
+                return
+            except ValueError:
+                answers.append(f"{self._ae_title}: no presentation context accepted, or not encodable")
+            else:
+                if "Status" not in status:
+                    return
+                answers.append(self._judge(status.Status))
+            self._done(1)
+
+    def _judge(self, status: int) -> str | None:
+        succeeded = status == 0 or status >> 12 == 0xB  # a warning: stored all the same
+        return None if succeeded else f"{self._ae_title}: status 0x{status:04X}"
+
+    def _done(self, objects: int) -> None:
+        if self._progress is not None:
+            self._progress(objects)
+
+
+def _contexts(objects: Iterable[_Object]) -> list[PresentationContext]:
+    """Offer each pair of class and transfer syntax in a context of its own."""
+    pairs = dict.fromkeys(_class_and_syntax(each) for each in objects)
+    return [build_context(sop_class, [syntax]) for sop_class, syntax in pairs]
+
+
+def _class_and_syntax(each: _Object) -> tuple[str, str]:
+    meta = read_file_meta_info(each) if isinstance(each, Path) else each.file_meta
+    return str(meta.MediaStorageSOPClassUID), str(meta.TransferSyntaxUID)
+
+
+def _syntax_of(path: Path) -> str:
+    return _class_and_syntax(path)[1]

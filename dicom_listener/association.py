@@ -1,0 +1,284 @@
+"""Runs one association as its acceptor, driven by the state table of the upper layer (PS3.8, 9.2).
+
+It must not read settings, count associations or open sockets, and lets no exception past `run`.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Callable, Mapping
+from struct import pack
+from time import monotonic
+from typing import ClassVar
+
+from pynetdicom.pdu import A_ABORT_RQ, A_ASSOCIATE_RJ, A_RELEASE_RP
+
+from dicom_listener.admission import Admit, Rejection, RejectionReason, Source
+from dicom_listener.command_set import C_CANCEL_RQ, RESPONSE, Response, encode_response
+from dicom_listener.limits import Limits
+from dicom_listener.message import Message, MessageAssembler, ProtocolFault
+from dicom_listener.negotiation import (
+    APPLICATION_CONTEXT_NAME,
+    Agreement,
+    InvalidRequest,
+    Request,
+    decode_request,
+    negotiate,
+)
+from dicom_listener.stream import DeadlinePassed, Drain, ListenerStopping, Stream, TransportClosed
+from dicom_listener.upper_layer import PDU_EVENTS, TRANSITIONS, Action, Event, State
+
+UNRECOGNIZED_OPERATION = 0x0211
+
+#: Answers one request of an admitted source; keyed by command field (PS3.7, E.1).
+Service = Callable[[Message, Source], Response]
+
+_FIXED_ASSOCIATE_RQ_BYTES = 68
+
+
+class Association:
+    """One transport connection from its first byte to its close.
+
+    `called_ae_title` None takes any. Nothing is read of a PDU whose length is over the limit, and
+    every wait has a deadline, so `run` always comes to an end.
+    """
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        peer_address: str,
+        *,
+        limits: Limits,
+        admit: Admit,
+        services: Mapping[int, Service],
+        drain: Drain,
+        log: logging.Logger,
+        called_ae_title: str | None = None,
+    ) -> None:
+        self._peer_address = peer_address
+        self._limits = limits
+        self._admit = admit
+        self._services = services
+        self._log = log
+        self._called_ae_title = called_ae_title
+        self._stream = Stream(connection, limits, drain)
+        self._state = State.STA2
+        self._artim_at = monotonic() + limits.association_seconds
+        self._pdu_length = 0
+        self._fault: ProtocolFault | None = None
+        self._ending = "closed by peer"
+        self._request: Request | None = None
+        self._source: Source | None = None
+        self._rejection = Rejection(RejectionReason.NO_REASON_GIVEN)
+        self._agreement: Agreement | None = None
+        self._assembler: MessageAssembler | None = None
+        self._message_by: float | None = None
+        self._messages = 0
+
+    def run(self) -> None:
+        """Serve the association until its transport connection is closed."""
+        event: Event | None = None
+        try:
+            while self._state is not State.STA1:
+                try:
+                    event = event or self._next_event()
+                    action, self._state = TRANSITIONS[self._state, event]
+                    event = None
+                    self._perform(action)
+                except Exception as error:
+                    event = self._event_of(error)
+        finally:
+            self._stream.close()
+            self._log.info(
+                "association over: peer=%s ae_title=%s messages=%d end=%s",
+                self._peer_address,
+                self._source.ae_title if self._source else "-",
+                self._messages,
+                self._ending,
+            )
+
+    def _next_event(self) -> Event:
+        if self._state is State.STA2:
+            return self._await_associate()
+        if self._state is State.STA3:
+            return self._judge()
+        if self._state is State.STA6:
+            return self._await_pdu()
+        if self._state is State.STA8:
+            return Event.EVT14
+        return Event.EVT17 if self._stream.await_close() else Event.EVT18
+
+    def _await_associate(self) -> Event:
+        event = self._begin_pdu(begin_by=self._artim_at, complete_by=self._artim_at, between_messages=True)
+        if event is Event.EVT6 and not (
+            _FIXED_ASSOCIATE_RQ_BYTES < self._pdu_length <= self._limits.max_associate_rq_bytes
+        ):
+            raise ProtocolFault("A-ASSOCIATE-RQ length", ProtocolFault.INVALID_PARAMETER)
+        return event
+
+    def _judge(self) -> Event:
+        """Accept or reject, as the local user of the association service (PS3.8, 7.1.1)."""
+        assert self._request is not None
+        verdict = self._verdict(self._request)
+        if isinstance(verdict, Rejection):
+            self._rejection = verdict
+            return Event.EVT8
+        self._source = verdict
+        self._agreement = negotiate(self._request, self._limits.max_pdu_bytes)
+        return Event.EVT7
+
+    def _verdict(self, request: Request) -> Source | Rejection:
+        if not request.protocol_version & 1:
+            return Rejection(RejectionReason.PROTOCOL_VERSION_NOT_SUPPORTED)
+        if request.application_context_name != APPLICATION_CONTEXT_NAME:
+            return Rejection(RejectionReason.APPLICATION_CONTEXT_NAME_NOT_SUPPORTED)
+        if self._called_ae_title not in {None, request.called_ae_title}:
+            return Rejection(RejectionReason.CALLED_AE_TITLE_NOT_RECOGNIZED)
+        try:
+            return self._admit(request.calling_ae_title, request.called_ae_title, self._peer_address)
+        except Exception as error:
+            self._log.error("admission failed: peer=%s error=%s", self._peer_address, type(error).__name__)
+            return Rejection(RejectionReason.TEMPORARY_CONGESTION)
+
+    def _await_pdu(self) -> Event:
+        assert self._assembler is not None
+        begin_by = monotonic() + self._limits.idle_seconds
+        if self._message_by is not None:
+            begin_by = min(begin_by, self._message_by)
+        event = self._begin_pdu(begin_by=begin_by, between_messages=not self._assembler.has_message_in_hand)
+        limit = self._limits.max_pdu_bytes if event is Event.EVT10 else 4
+        if self._pdu_length > limit:
+            raise ProtocolFault("PDU longer than allowed", ProtocolFault.INVALID_PARAMETER)
+        if event is Event.EVT12:
+            self._stream.skip(self._pdu_length)
+        return event
+
+    def _begin_pdu(self, *, begin_by: float, complete_by: float | None = None, between_messages: bool = False) -> Event:
+        pdu_type, self._pdu_length = self._stream.begin_pdu(
+            begin_by=begin_by, complete_by=complete_by, between_messages=between_messages
+        )
+        event = PDU_EVENTS.get(pdu_type)
+        if event is None:
+            raise ProtocolFault("PDU type unknown", ProtocolFault.UNRECOGNIZED_PDU)
+        return event
+
+    def _event_of(self, error: Exception) -> Event:
+        if isinstance(error, TransportClosed) or self._state is State.STA13:
+            return Event.EVT17
+        if isinstance(error, InvalidRequest):
+            error = ProtocolFault("A-ASSOCIATE-RQ cannot be read", ProtocolFault.INVALID_PARAMETER)
+        if isinstance(error, ProtocolFault):
+            self._fault = error
+            return Event.EVT19
+        if isinstance(error, DeadlinePassed):
+            self._ending = "deadline passed"
+        elif isinstance(error, ListenerStopping):
+            self._ending = "listener stopping"
+        else:
+            self._ending = f"internal error {type(error).__name__}"
+            self._log.error("association failed: peer=%s error=%s", self._peer_address, type(error).__name__)
+        return Event.EVT18 if self._state is State.STA2 else Event.EVT15
+
+    def _perform(self, action: Action) -> None:
+        """Perform an action of PS3.8, Tables 9-6 to 9-9.
+
+        Those that only stop the ARTIM timer, close the connection or ignore a PDU need nothing
+        here: `run` closes the connection, and after our last word nothing is read as a PDU.
+        """
+        perform = self._ACTIONS.get(action)
+        if perform is not None:
+            perform(self)
+
+    def _ae_6(self) -> None:
+        self._request = decode_request(self._stream.read(self._pdu_length))
+
+    def _ae_7(self) -> None:
+        assert self._agreement is not None
+        self._stream.send(self._agreement.accept_pdu)
+        self._stream.enlarge()
+        self._assembler = MessageAssembler(self._stream, self._limits, self._agreement.contexts)
+
+    def _ae_8(self) -> None:
+        reason = self._rejection.reason
+        self._ending = f"rejected, {reason.name.lower()}"
+        pdu = A_ASSOCIATE_RJ()
+        pdu.result, pdu.source, pdu.reason_diagnostic = reason.value
+        self._stream.send(pdu.encode())
+
+    def _dt_2(self) -> None:
+        assert self._assembler is not None
+        for message in self._assembler.read(self._pdu_length):
+            self._message_by = None
+            self._answer(message)
+        if not self._assembler.has_message_in_hand:
+            self._message_by = None
+        elif self._message_by is None:
+            self._message_by = monotonic() + self._limits.message_seconds
+
+    def _ar_2(self) -> None:
+        assert self._assembler is not None
+        if self._assembler.has_message_in_hand:
+            self._ending = "released inside a message"
+        else:
+            self._ending = "released"
+
+    def _ar_4(self) -> None:
+        self._stream.send(A_RELEASE_RP().encode())
+
+    def _aa_1(self) -> None:
+        if self._ending == "closed by peer":
+            self._ending = f"aborted, {self._fault or 'unexpected PDU'}"
+        self._abort(source=0, reason=0)
+
+    def _aa_3(self) -> None:
+        self._ending = "aborted by peer"
+
+    def _aa_8(self) -> None:
+        fault = self._fault or ProtocolFault("unexpected PDU", ProtocolFault.UNEXPECTED_PDU)
+        self._ending = f"aborted, {fault}"
+        self._abort(source=2, reason=fault.reason)
+
+    def _abort(self, *, source: int, reason: int) -> None:
+        pdu = A_ABORT_RQ()
+        pdu.source, pdu.reason_diagnostic = source, reason
+        self._stream.send(pdu.encode())
+
+    def _answer(self, message: Message) -> None:
+        """Let the service answer, and send its response in the message's context (PS3.7, 8.2)."""
+        assert self._source is not None
+        command = message.command
+        self._messages += 1
+        if command.field == C_CANCEL_RQ:
+            return  # PS3.7, 9.3.2.3: a C-CANCEL has no response, and nothing here can be cancelled
+        if command.field & RESPONSE or command.message_id is None:
+            raise ProtocolFault("message that is no request", ProtocolFault.INVALID_PARAMETER)
+        service = self._services.get(command.field)
+        if service is None:
+            response = Response(UNRECOGNIZED_OPERATION, "operation not supported")
+        else:
+            response = service(message, self._source)
+        self._stream.send(self._p_data(message.context.context_id, encode_response(command, response)))
+
+    def _p_data(self, context_id: int, command_set: bytes) -> bytes:
+        """Wrap a command set in as many P-DATA-TF PDUs as the peer's maximum length asks for."""
+        assert self._agreement is not None
+        size = (self._agreement.peer_max_pdu_bytes or len(command_set) + 6) - 6
+        pdus = []
+        for start in range(0, len(command_set), size):
+            part = command_set[start : start + size]
+            control = 0x03 if start + size >= len(command_set) else 0x01
+            pdus.append(pack(">BxLLBB", 0x04, len(part) + 6, len(part) + 2, context_id, control) + part)
+        return b"".join(pdus)
+
+    _ACTIONS: ClassVar[Mapping[Action, Callable[[Association], None]]] = {
+        Action.AE_6: _ae_6,
+        Action.AE_7: _ae_7,
+        Action.AE_8: _ae_8,
+        Action.DT_2: _dt_2,
+        Action.AR_2: _ar_2,
+        Action.AR_4: _ar_4,
+        Action.AA_1: _aa_1,
+        Action.AA_3: _aa_3,
+        Action.AA_8: _aa_8,
+    }

@@ -1,0 +1,241 @@
+"""Decodes an A-ASSOCIATE-RQ and negotiates what the listener takes (PS3.8, 7.1 and Annex D; PS3.7, D.3).
+
+It must not decide who may associate. PDUs are decoded and encoded by pynetdicom, after a look at
+how many items they claim, because its decoding time grows with the square of some of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from struct import Struct
+from typing import Any
+
+from pydicom.uid import UID
+from pynetdicom import AllStoragePresentationContexts
+from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RQ
+from pynetdicom.pdu_primitives import (
+    A_ASSOCIATE,
+    AsynchronousOperationsWindowNegotiation,
+    ImplementationClassUIDNotification,
+    ImplementationVersionNameNotification,
+    MaximumLengthNotification,
+    SCP_SCU_RoleSelectionNegotiation,
+)
+from pynetdicom.presentation import PresentationContext, negotiate_as_acceptor
+
+APPLICATION_CONTEXT_NAME = "1.2.840.10008.3.1.1.1"
+IMPLEMENTATION_CLASS_UID = "2.25.276316178402113942386414571337012816412"
+IMPLEMENTATION_VERSION_NAME = "RADPOOL_0_1"
+VERIFICATION = "1.2.840.10008.1.1"
+
+_DICOM_ROOT = "1.2.840.10008."
+_STORAGE_ROOT = "1.2.840.10008.5.1.4.1.1."
+_STORAGE = frozenset(str(context.abstract_syntax) for context in AllStoragePresentationContexts)
+_UNCOMPRESSED = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.98", "1.2.840.10008.1.2.2"})
+_ENCAPSULATED_ROOT = "1.2.840.10008.1.2.4."
+_RLE_LOSSLESS = "1.2.840.10008.1.2.5"
+#: JPIP Referenced Deflate and JPIP HTJ2K Referenced Deflate. Deflated Explicit VR Little Endian
+#: (1.2.840.10008.1.2.1.99) is refused by not being among the others.
+_DEFLATED = frozenset({"1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
+
+_PDU_HEADER = Struct(">BxL")
+_ITEM_HEADER = Struct(">BxH")
+_FIXED_BYTES = 68
+_PRESENTATION_CONTEXT, _USER_INFORMATION = 0x20, 0x50
+_MAX_ITEMS = 160
+_MAX_SUB_ITEMS = {_PRESENTATION_CONTEXT: 128, _USER_INFORMATION: 1024}
+
+
+class InvalidRequest(Exception):
+    """An A-ASSOCIATE-RQ that the standard does not allow."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedContext:
+    """One agreed presentation context."""
+
+    context_id: int
+    abstract_syntax_uid: str
+    transfer_syntax_uid: str
+
+    @property
+    def is_storage(self) -> bool:
+        """Whether objects may be stored under it."""
+        return self.abstract_syntax_uid != VERIFICATION
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A decoded A-ASSOCIATE-RQ; AE titles without padding."""
+
+    calling_ae_title: str
+    called_ae_title: str
+    protocol_version: int
+    application_context_name: str
+    primitive: A_ASSOCIATE
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """The A-ASSOCIATE-AC to send, the contexts by id, and the longest PDU that the peer takes (0: any)."""
+
+    accept_pdu: bytes
+    contexts: dict[int, AcceptedContext]
+    peer_max_pdu_bytes: int
+
+
+def decode_request(body: bytes) -> Request:
+    """Decode the variable field of an A-ASSOCIATE-RQ PDU (PS3.8, 9.3.2).
+
+    Raises
+    ------
+    InvalidRequest
+        When it cannot be decoded, repeats a context id or claims too many items.
+    """
+    _check_items(body)
+    pdu = A_ASSOCIATE_RQ()
+    try:
+        pdu.decode(_PDU_HEADER.pack(0x01, len(body)) + body)
+        primitive = pdu.to_primitive()
+        context_ids = [context.context_id for context in primitive.presentation_context_definition_list]
+    except Exception:
+        # The decoder asserts, indexes and decodes as it goes: whatever it raises, the PDU is bad.
+        raise InvalidRequest from None
+    if not context_ids or len(set(context_ids)) != len(context_ids):
+        raise InvalidRequest
+    return Request(
+        calling_ae_title=pdu.calling_ae_title.strip(),
+        called_ae_title=pdu.called_ae_title.strip(),
+        protocol_version=pdu.protocol_version,
+        application_context_name=str(pdu.application_context_name or ""),
+        primitive=primitive,
+    )
+
+
+def negotiate(request: Request, max_pdu_bytes: int) -> Agreement:
+    """Agree on Verification and on storage of any kind, in every transfer syntax that is not deflated.
+
+    A sender's first acceptable transfer syntax is taken, so that it need not convert. Storage is
+    unrestricted (PS3.4, B.4.1): retired, newer and private classes too.
+
+    Raises
+    ------
+    InvalidRequest
+        When the request contradicts itself.
+    """
+    information = request.primitive.user_information
+    roles = {
+        UID(str(item.sop_class_uid)): (item.scu_role, item.scp_role)
+        for item in information
+        if isinstance(item, SCP_SCU_RoleSelectionNegotiation)
+    }
+    peer_max_pdu_bytes = next(
+        (item.maximum_length_received for item in information if isinstance(item, MaximumLengthNotification)), 0
+    )
+    if 0 < peer_max_pdu_bytes <= 6:
+        raise InvalidRequest
+    proposed = request.primitive.presentation_context_definition_list
+    try:
+        results, role_replies = negotiate_as_acceptor(proposed, _offered_for(proposed), roles)
+        accept_pdu = _accept_pdu(request, results, role_replies, max_pdu_bytes)
+    except Exception:
+        raise InvalidRequest from None
+    contexts = {
+        int(result.context_id): AcceptedContext(
+            int(result.context_id), str(result.abstract_syntax), str(result.transfer_syntax[0])
+        )
+        for result in results
+        if result.result == 0x00 and result.context_id is not None
+    }
+    return Agreement(accept_pdu, contexts, peer_max_pdu_bytes)
+
+
+def takes_abstract_syntax(uid: str) -> bool:
+    """Tell whether a service of the listener stands behind an abstract syntax."""
+    if uid == VERIFICATION or uid in _STORAGE or uid.startswith(_STORAGE_ROOT):
+        return True
+    return not uid.startswith(_DICOM_ROOT)
+
+
+def takes_transfer_syntax(uid: str) -> bool:
+    """Tell whether headers in a transfer syntax can be read without inflating anything."""
+    if uid in _UNCOMPRESSED or uid == _RLE_LOSSLESS:
+        return True
+    return uid.startswith(_ENCAPSULATED_ROOT) and uid not in _DEFLATED
+
+
+def _offered_for(proposed: list[PresentationContext]) -> list[PresentationContext]:
+    syntaxes: dict[str, dict[UID, None]] = {}
+    for context in proposed:
+        abstract_syntax = str(context.abstract_syntax)
+        if takes_abstract_syntax(abstract_syntax):
+            taken = (each for each in context.transfer_syntax if takes_transfer_syntax(str(each)))
+            syntaxes.setdefault(abstract_syntax, {}).update(dict.fromkeys(taken))
+    offered = []
+    for abstract_syntax, transfer_syntaxes in syntaxes.items():
+        context = PresentationContext()
+        context.abstract_syntax = UID(abstract_syntax)
+        context.transfer_syntax = list(transfer_syntaxes)
+        context.scu_role = True  # the peer's role, as it may propose it (PS3.7, D.3.3.4)
+        context.scp_role = False
+        offered.append(context)
+    return offered
+
+
+def _accept_pdu(
+    request: Request,
+    results: list[PresentationContext],
+    role_replies: list[SCP_SCU_RoleSelectionNegotiation],
+    max_pdu_bytes: int,
+) -> bytes:
+    maximum_length = MaximumLengthNotification()
+    maximum_length.maximum_length_received = max_pdu_bytes
+    class_uid = ImplementationClassUIDNotification()
+    class_uid.implementation_class_uid = UID(IMPLEMENTATION_CLASS_UID)
+    version_name = ImplementationVersionNameNotification()
+    version_name.implementation_version_name = IMPLEMENTATION_VERSION_NAME
+    information: list[Any] = [maximum_length, class_uid, version_name, *role_replies]
+    asked = request.primitive.user_information
+    if any(isinstance(item, AsynchronousOperationsWindowNegotiation) for item in asked):
+        window = AsynchronousOperationsWindowNegotiation()  # PS3.7, D.3.3.3: one each is synchronous
+        window.maximum_number_operations_invoked = 1
+        window.maximum_number_operations_performed = 1
+        information.append(window)
+    answer = A_ASSOCIATE()
+    answer.application_context_name = UID(APPLICATION_CONTEXT_NAME)
+    answer.calling_ae_title = request.primitive.calling_ae_title
+    answer.called_ae_title = request.primitive.called_ae_title
+    answer.result = 0x00
+    answer.result_source = 0x01
+    answer.presentation_context_definition_results_list = results
+    answer.user_information = information
+    return bytes(A_ASSOCIATE_AC(answer).encode())
+
+
+def _check_items(body: bytes) -> None:
+    """Count items and sub-items before anything is built from them."""
+    for count, (item_type, start, end) in enumerate(_items(body, _FIXED_BYTES, len(body)), 1):
+        if count > _MAX_ITEMS:
+            raise InvalidRequest
+        allowed = _MAX_SUB_ITEMS.get(item_type)
+        if allowed is not None:
+            # a presentation context has its id and three reserved bytes first (PS3.8, 9.3.2.2)
+            first = start + 4 if item_type == _PRESENTATION_CONTEXT else start
+            if sum(1 for _ in _items(body, first, end)) > allowed:
+                raise InvalidRequest
+
+
+def _items(body: bytes, position: int, end: int) -> list[tuple[int, int, int]]:
+    items = []
+    if position > end:
+        raise InvalidRequest
+    while position < end:
+        if end - position < _ITEM_HEADER.size:
+            raise InvalidRequest
+        item_type, length = _ITEM_HEADER.unpack_from(body, position)
+        start = position + _ITEM_HEADER.size
+        position = start + length
+        if position > end:
+            raise InvalidRequest
+        items.append((item_type, start, position))
+    return items

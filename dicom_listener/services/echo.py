@@ -1,0 +1,17 @@
+"""The Verification service (PS3.4, Annex A): answers C-ECHO and must do nothing else."""
+
+from __future__ import annotations
+
+from dicom_listener.admission import Source
+from dicom_listener.command_set import Response
+from dicom_listener.message import Message
+
+SUCCESS = 0x0000
+SOP_CLASS_NOT_SUPPORTED = 0x0122
+
+
+def echo(message: Message, source: Source) -> Response:  # noqa: ARG001 - every service has this shape
+    """Answer a C-ECHO-RQ, which belongs to a context of its own."""
+    if message.context.is_storage:
+        return Response(SOP_CLASS_NOT_SUPPORTED, "C-ECHO belongs to the Verification SOP Class")
+    return Response(SUCCESS)

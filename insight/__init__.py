@@ -1,0 +1,1 @@
+"""What managers see: backlog, turnaround and skill mix; reads, never decides."""

@@ -1,0 +1,118 @@
+"""Real services for tests: one PostgreSQL cluster per test process, databases cloned from templates.
+
+The clock of every cloned database stands at Wednesday 10 June 2026, 10:00 UTC (11:00 in London).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from sqlalchemy import Connection, Engine, text
+
+from allocation.configuration.apply import apply
+from allocation.configuration.read import read_files
+from worklist.db import embedded
+from worklist.db.engine import make_engine
+from worklist.db.migrate import migrate
+
+settings.register_profile("radpool", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.load_profile("radpool")
+
+NOW = datetime(2026, 6, 10, 10, 0, tzinfo=UTC)
+NETWORK = Path(__file__).parent / "network.toml"
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Database:
+    """One cloned database: engines as the application and as the owner, and their URLs."""
+
+    app: Engine
+    owner: Engine
+    app_url: str
+    owner_url: str
+
+    def begin(self) -> Connection:
+        """Open a connection of the application in a transaction of the caller's."""
+        return self.app.connect()
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.Cluster]:
+    folder = tmp_path_factory.mktemp("cluster")
+    started = embedded.start(folder, durable=False)
+    yield started
+    embedded.stop(started, immediate=True)
+
+
+@pytest.fixture(scope="session")
+def empty_template(cluster: embedded.Cluster) -> str:
+    """A database with the newest schema and no rows but the schema's own."""
+    engine = make_engine(cluster.url("owner"))
+    migrate(engine)
+    engine.dispose()
+    return "radpool"
+
+
+@pytest.fixture(scope="session")
+def network_template(cluster: embedded.Cluster, empty_template: str) -> str:
+    """A database with the small network of `network.toml`, its clock set."""
+    embedded.clone_database(cluster, empty_template, "template_network")
+    owner = make_engine(cluster.url("owner", "template_network"))
+    _set_clock(owner)
+    with owner.begin() as connection:
+        connection.execute(text("SELECT ensure_month_partitions(1)"))
+    app = make_engine(cluster.url("app", "template_network"))
+    with app.begin() as connection:
+        apply(connection, read_files([NETWORK]), by="test")
+    owner.dispose()
+    app.dispose()
+    return "template_network"
+
+
+@pytest.fixture
+def clone(cluster: embedded.Cluster) -> Iterator[Callable[[str], Database]]:
+    """A function that clones a template; what it made is dropped after the test."""
+    made: list[tuple[str, Database]] = []
+
+    def _clone(template: str) -> Database:
+        name = f"test_{next(_numbers)}"
+        embedded.clone_database(cluster, template, name)
+        app_url, owner_url = cluster.url("app", name), cluster.url("owner", name)
+        database = Database(make_engine(app_url, pool_size=60), make_engine(owner_url), app_url, owner_url)
+        made.append((name, database))
+        return database
+
+    yield _clone
+    for name, database in made:
+        database.app.dispose()
+        database.owner.dispose()
+        embedded.drop_database(cluster, name)
+
+
+@pytest.fixture
+def empty(clone: Callable[[str], Database], empty_template: str) -> Database:
+    """A fresh database with the newest schema and no network."""
+    return clone(empty_template)
+
+
+@pytest.fixture
+def network(clone: Callable[[str], Database], network_template: str) -> Database:
+    """A fresh database with the small network, its clock at `NOW`."""
+    database = clone(network_template)
+    _set_clock(database.owner)
+    return database
+
+
+def _set_clock(owner: Engine) -> None:
+    with owner.begin() as connection:
+        connection.execute(
+            text("UPDATE test_clock SET enabled = true, moved_by = :now - clock_timestamp()"), {"now": NOW}
+        )

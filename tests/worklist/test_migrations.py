@@ -1,0 +1,50 @@
+"""The schema that migrations make is the schema that the metadata says."""
+
+import subprocess
+from pathlib import Path
+
+from sqlalchemy import text
+
+from tests.conftest import Database
+from worklist.db import embedded
+from worklist.db.engine import make_engine
+from worklist.db.migrate import ddl
+
+LAWS = Path(__file__).parents[2] / "worklist" / "db" / "migrations" / "versions" / "0001_laws.sql"
+
+
+def test_the_migrated_schema_is_the_schema_of_the_metadata(cluster: embedded.Cluster, empty: Database) -> None:
+    embedded.clone_database(cluster, "template1", "from_metadata")
+    try:
+        owner = make_engine(cluster.superuser_url)
+        owner.dispose()
+        engine = make_engine(cluster.url("superuser", "from_metadata"))
+        with engine.begin() as connection:
+            connection.execute(text("GRANT CREATE ON DATABASE from_metadata TO radpool_owner"))
+            connection.execute(text("GRANT ALL ON SCHEMA public TO radpool_owner"))
+        engine.dispose()
+        engine = make_engine(cluster.url("owner", "from_metadata"))
+        with engine.begin() as connection:
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            driver.execute(";\n".join(ddl()))
+            driver.execute(LAWS.read_text())
+        engine.dispose()
+        fresh = _schema(cluster.url("superuser", "from_metadata"))
+        migrated = _schema(cluster.url("superuser", empty.app.url.database or ""))
+        assert migrated == fresh
+    finally:
+        embedded.drop_database(cluster, "from_metadata")
+
+
+def _schema(url: str) -> list[str]:
+    dump = subprocess.run(
+        [embedded.binary("pg_dump"), "--schema-only", "--no-comments", "--exclude-table=alembic_version", url],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=embedded.environment(),
+    ).stdout
+    # Names of partitions carry the month; statements may stand in another order.
+    lines = [line for line in dump.splitlines() if line and not line.startswith(("--", "\\", "SET ", "SELECT "))]
+    return sorted(lines)

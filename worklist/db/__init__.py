@@ -1,0 +1,1 @@
+"""The database: embedded server, engine, tables and migrations. One dialect, PostgreSQL."""

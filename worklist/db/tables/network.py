@@ -1,0 +1,164 @@
+"""Tables of the network's own facts: trusts, sources, home RIS, exam catalogue, turnaround rules."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    ARRAY,
+    Boolean,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    Numeric,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from worklist.db.tables.columns import identity, metadata, now_column, one_of, trust_column
+
+config_version = Table(
+    "config_version",
+    metadata,
+    identity(big=False),
+    now_column("imported_at"),
+    Column("imported_by", Text, nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("document", JSONB, nullable=False),
+    comment="Every network configuration that was ever imported, whole, with who and when.",
+)
+
+trust = Table(
+    "trust",
+    metadata,
+    Column("ods_code", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    comment="A trust of the network; the key of every division of data.",
+)
+
+source = Table(
+    "source",
+    metadata,
+    Column("ae_title", Text, primary_key=True),
+    trust_column(),
+    Column("address", Text, comment="Peer address that the AE title is bound to; null binds it to a certificate."),
+    Column("certificate_subject", Text),
+    Column("quiet_seconds", Integer, comment="Completeness policy; null takes the server's setting."),
+    Column("services", JSONB, nullable=False, server_default=text("'[]'"), comment="RequestingService to setting and urgency."),
+    Column("active", Boolean, nullable=False, server_default=text("true")),
+    comment="A PACS or modality that may send to us.",
+)
+
+ris = Table(
+    "ris",
+    metadata,
+    trust_column(),
+    Column("sending_facility", Text, nullable=False),
+    Column("host", Text),
+    Column("port", Integer),
+    Column("dialect", JSONB, nullable=False, server_default=text("'{}'")),
+    PrimaryKeyConstraint("sending_facility"),
+    comment="A trust's home RIS: where its messages come from and where ours go.",
+)
+
+exam = Table(
+    "exam",
+    metadata,
+    Column("code", Text, primary_key=True),
+    Column("description", Text, nullable=False),
+    Column("modality", Text, nullable=False),
+    Column("body_region", Text, nullable=False),
+    Column("subspecialty", Text, nullable=False),
+    Column("laterality", Text, nullable=False),
+    Column("reporting_minutes", Numeric(6, 2), nullable=False),
+    Column("snomed_code", Text),
+    Column("ionising", Boolean, nullable=False),
+    Column("confidence", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("confirmed_by", Text),
+    Column("valid_from", Date, nullable=False),
+    Column("valid_to", Date),
+    comment="The exam catalogue; minutes are the reporting minutes that one exam is valued at.",
+)
+
+exam_alias = Table(
+    "exam_alias",
+    metadata,
+    identity(big=False),
+    trust_column(nullable=True),
+    Column("kind", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("exam_code", Text, ForeignKey("exam.code"), nullable=False),
+    one_of("kind", ("code", "description")),
+    UniqueConstraint("trust_ods", "kind", "value", postgresql_nulls_not_distinct=True),
+    comment="A trust's own code or exact description for an exam (upper case, single spaces); null trust: everyone's.",
+)
+
+target_rule = Table(
+    "target_rule",
+    metadata,
+    identity(big=False),
+    Column("code", Text, nullable=False),
+    trust_column(nullable=True),
+    Column("setting", Text),
+    Column("urgency", Text),
+    Column("modalities", ARRAY(Text)),
+    Column("exam_codes", ARRAY(Text)),
+    Column("target", Text, nullable=False),
+    Column("hard_limit", Text),
+    Column("valid_from", Date, nullable=False),
+    Column("valid_to", Date),
+    Column("source", Text, nullable=False),
+    Column("confirmed_by", Text),
+    UniqueConstraint("code", "valid_from"),
+    comment="Turnaround rules, dated; null conditions match everything; spans as text such as '4 hours'.",
+)
+
+exam_group = Table(
+    "exam_group",
+    metadata,
+    identity(big=False),
+    Column("key", Text, nullable=False, unique=True),
+    Column("exam_codes", ARRAY(Text), nullable=False),
+    Column("ionising", Boolean, nullable=False),
+    comment="Exam codes that no scope of practice tells apart; rows are never changed.",
+)
+
+profile = Table(
+    "profile",
+    metadata,
+    identity(big=False),
+    Column("key", Text, nullable=False, unique=True),
+    Column("exam_groups", ARRAY(Integer), nullable=False),
+    Column("unmapped", Boolean, nullable=False),
+    Column("age_from", Integer),
+    Column("age_to", Integer),
+    Column("setting", Text),
+    Column("flags", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("ionising", Boolean, nullable=False),
+    now_column("created_at"),
+    Index("profile_exam_groups_idx", "exam_groups", postgresql_using="gin"),
+    comment="What clinical eligibility can depend on; rows are never changed. Null age or setting: not known.",
+)
+
+profile_cut = Table(
+    "profile_cut",
+    metadata,
+    identity(big=False),
+    Column("age_cuts", ARRAY(Integer), nullable=False),
+    Column("group_of_exam", JSONB, nullable=False),
+    now_column("created_at"),
+    comment="How the scopes in force cut ages and exam codes; the newest row is used for new work.",
+)
+
+profile_indexed = Table(
+    "profile_indexed",
+    metadata,
+    Column("profile_id", Integer, ForeignKey("profile.id"), primary_key=True),
+    comment="Profiles whose rows in reporter_profile are up to date.",
+)

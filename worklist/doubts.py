@@ -1,0 +1,54 @@
+"""Opens and closes exceptions: what a person must look at, with the reason and never a header value.
+
+The same doubt met again counts on the open row instead of making another.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, func, update
+from sqlalchemy.dialects.postgresql import insert
+
+from worklist.db.tables.work import worklist_exception
+
+
+def open_doubt(
+    connection: Connection,
+    kind: str,
+    *,
+    trust: str | None = None,
+    source: str | None = None,
+    item_id: int | None = None,
+    detail: str = "",
+) -> None:
+    """Open an exception, or count one more occurrence on the open one of the same kind and place."""
+    row: dict[str, Any] = {
+        "kind": kind,
+        "trust_ods": trust,
+        "source_ae_title": source,
+        "item_id": item_id,
+        "detail": detail[:300],
+    }
+    connection.execute(
+        insert(worklist_exception)
+        .values(row)
+        .on_conflict_do_update(
+            index_elements=["kind", "source_ae_title", "item_id", "detail"],
+            index_where=worklist_exception.c.closed_at.is_(None),
+            set_={"occurrences": worklist_exception.c.occurrences + 1, "last_seen_at": func.radpool_now()},
+        )
+    )
+
+
+def close_doubts(connection: Connection, item_id: int, kind: str, *, by: str, outcome: str) -> int:
+    """Close an item's open exceptions of one kind and give how many there were."""
+    return connection.execute(
+        update(worklist_exception)
+        .where(
+            worklist_exception.c.item_id == item_id,
+            worklist_exception.c.kind == kind,
+            worklist_exception.c.closed_at.is_(None),
+        )
+        .values(closed_at=func.radpool_now(), closed_by=by, outcome=outcome)
+    ).rowcount

@@ -1,0 +1,59 @@
+"""Rules on who a patient is: NHS number status, age at the exam, name keys; right or not known.
+
+Pure: no I/O, no clock, no settings. It must never merge people; an NHS number is a fact about a
+patient, not the key.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import date
+
+import nhs_number
+
+#: Ranges in which a number may stand: England's own, and the range kept for synthetic data.
+_REGIONS = (
+    nhs_number.REGION_ENGLAND_WALES_IOM,
+    nhs_number.REGION_SYNTHETIC,
+)
+_AGE_STRING = re.compile(r"^(\d{3})([DWMY])$")
+_OLDEST_YEARS = 130
+
+
+def nhs_number_status(number: str | None) -> str:
+    """Give `not-sent`, `invalid` (check digit or range) or `present-untraced`."""
+    if not number:
+        return "not-sent"
+    valid = any(nhs_number.is_valid(number, for_region=region) for region in _REGIONS)
+    return "present-untraced" if valid else "invalid"
+
+
+def age_at(birth_date: date | None, exam_date: date | None, age_as_sent: str | None = None) -> int | None:
+    """Give the age in completed years at the exam, or None where it is not known.
+
+    A birth date after the exam, or one that makes the patient older than anyone, says nothing; so
+    then, and where it is missing, does PatientAge (DICOM AS, such as `045Y`) decide.
+    """
+    if birth_date is not None and exam_date is not None:
+        had_birthday = (exam_date.month, exam_date.day) >= (birth_date.month, birth_date.day)
+        years = exam_date.year - birth_date.year - (not had_birthday)
+        return years if 0 <= years <= _OLDEST_YEARS else None
+    match = _AGE_STRING.match(age_as_sent or "")
+    if match is None:
+        return None
+    count, unit = int(match[1]), match[2]
+    years = {"Y": count, "M": count // 12, "W": count // 52, "D": count // 365}[unit]
+    return years if years <= _OLDEST_YEARS else None
+
+
+def name_key(family_name: str | None, given_name: str | None) -> str | None:
+    """Give the form of a name that search compares: upper case, no accents, `FAMILY^GIVEN`."""
+    if not family_name:
+        return None
+    return f"{_plain(family_name)}^{_plain(given_name or '')}"
+
+
+def _plain(text: str) -> str:
+    apart = unicodedata.normalize("NFKD", text)
+    return " ".join("".join(letter for letter in apart if not unicodedata.combining(letter)).upper().split())

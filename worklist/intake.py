@@ -1,0 +1,278 @@
+"""Takes one received object into the worklist: patient, study, series, instance, item; one transaction.
+
+The caller answers its peer only after the commit. The same object twice, or objects in another
+order, leave the same state. It must not judge completeness or due times; `worklist.completion` does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from worklist.db.engine import Viewer, view_as
+from worklist.db.tables.work import (
+    instance,
+    item,
+    item_study,
+    order_identity,
+    patient,
+    series,
+    study,
+    study_identity,
+)
+from worklist.doubts import open_doubt
+from worklist.facts import facts_of, merge
+from worklist.identity import name_key, nhs_number_status
+from worklist.item import REPORTED, ItemState, Move
+from worklist.moves import append_item_event, lock_item, make_move
+from worklist.study import PatientAsSent, ReceivedObject
+
+
+class StudyOfAnotherTrust(ValueError):
+    """A study whose UID is already known as another trust's work; it stays that trust's."""
+
+    def __init__(self) -> None:
+        super().__init__("this StudyInstanceUID is known as another trust's study; it is not taken twice")
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sent an object: its AE title, the trust it is bound to, its quiet period in seconds."""
+
+    ae_title: str
+    trust: str
+    quiet_seconds: float
+
+
+def receive_object(connection: Connection, sender: Sender, received: ReceivedObject) -> bool:
+    """Take one object in and give whether it was new; the caller commits.
+
+    Raises
+    ------
+    StudyOfAnotherTrust
+        If the study is another trust's; nothing is written then.
+    """
+    view_as(connection, Viewer(trust=sender.trust))
+    row = _known_study(connection, sender, received.study_instance_uid)
+    if row is None:
+        row = _new_study(connection, sender, received)
+    is_new = _add_instance(connection, row.id, received)
+    if is_new:
+        row = _add_to_study(connection, row, sender, received)
+    if received.is_image:
+        _ensure_item(connection, row, sender, received, is_new=is_new)
+    return is_new
+
+
+def digest_of(uid: str) -> uuid.UUID:
+    """Give the digest by which a series or an object is known: its UID is not kept."""
+    return uuid.UUID(bytes=hashlib.sha256(uid.encode()).digest()[:16])
+
+
+def _known_study(connection: Connection, sender: Sender, uid: str) -> Row[Any] | None:
+    owner = connection.execute(_OWNER, {"uid": uid}).one_or_none()
+    if owner is None:
+        connection.execute(_LOCK_UID, {"uid": uid})  # two associations may bring the first object at once
+        owner = connection.execute(_OWNER, {"uid": uid}).one_or_none()
+    if owner is None:
+        return None
+    if owner.trust_ods != sender.trust:
+        raise StudyOfAnotherTrust
+    return connection.execute(select(study).where(study.c.id == owner.study_id).with_for_update()).one()
+
+
+def _new_study(connection: Connection, sender: Sender, received: ReceivedObject) -> Row[Any]:
+    patient_id = _record_patient(connection, sender.trust, received.patient)
+    row = connection.execute(
+        insert(study)
+        .values(trust_ods=sender.trust, patient_id=patient_id, source_ae_title=sender.ae_title)
+        .returning(study)
+    ).one()
+    connection.execute(
+        insert(study_identity).values(
+            study_id=row.id, trust_ods=sender.trust, study_instance_uid=received.study_instance_uid
+        )
+    )
+    return row
+
+
+def _record_patient(connection: Connection, trust: str, sent: PatientAsSent) -> int:
+    """Insert the patient or bring the known one up to date; only (trust, issuer, identifier) is a key."""
+    values = {
+        "nhs_number": sent.nhs_number,
+        "nhs_number_status": nhs_number_status(sent.nhs_number),
+        "family_name": sent.family_name,
+        "given_name": sent.given_name,
+        "name_key": name_key(sent.family_name, sent.given_name),
+        "birth_date": sent.birth_date,
+        "sex": sent.sex,
+    }
+    stated = {name: value for name, value in values.items() if value not in (None, "not-sent")}
+    statement = insert(patient).values(
+        trust_ods=trust, issuer=sent.issuer or "", identifier=sent.identifier, **values
+    )
+    if sent.identifier is None:
+        return int(connection.execute(statement.returning(patient.c.id)).scalar_one())
+    return int(
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["trust_ods", "issuer", "identifier"],
+                set_={**stated, "updated_at": func.radpool_now()},
+            ).returning(patient.c.id)
+        ).scalar_one()
+    )
+
+
+def _add_instance(connection: Connection, study_id: int, received: ReceivedObject) -> bool:
+    series_id = connection.execute(
+        insert(series)
+        .values(
+            study_id=study_id, series_digest=digest_of(received.series_instance_uid), modality=received.modality
+        )
+        .on_conflict_do_update(
+            index_elements=["study_id", "series_digest"], set_={"modality": func.coalesce(series.c.modality, text("excluded.modality"))}
+        )
+        .returning(series.c.id)
+    ).scalar_one()
+    added = connection.execute(
+        insert(instance)
+        .values(series_id=series_id, sop_digest=digest_of(received.sop_instance_uid))
+        .on_conflict_do_nothing()
+    ).rowcount
+    if added:
+        connection.execute(
+            update(series).where(series.c.id == series_id).values(instance_count=series.c.instance_count + 1)
+        )
+    return bool(added)
+
+
+def _add_to_study(connection: Connection, row: Row[Any], sender: Sender, received: ReceivedObject) -> Row[Any]:
+    values: dict[str, Any] = {
+        "facts": merge(row.facts, facts_of(received)),
+        "instance_count": study.c.instance_count + 1,
+        "series_count": select(func.count()).where(series.c.study_id == row.id).scalar_subquery(),
+        "last_received_at": func.radpool_now(),
+    }
+    if row.completed_at is None:
+        values["quiet_until"] = func.radpool_now() + func.make_interval(0, 0, 0, 0, 0, 0, sender.quiet_seconds)
+    if received.is_image and received.modality not in row.modalities:
+        values["modalities"] = sorted([*row.modalities, received.modality])
+    ended = received.acquisition_ended if received.is_image else None
+    if ended is not None and (row.acquisition_ended_at is None or ended.at > row.acquisition_ended_at):
+        values |= {
+            "acquisition_ended_at": ended.at,
+            "acquisition_ended_as_sent": ended.as_sent,
+            "acquisition_ended_zone": ended.zone,
+            "acquisition_ended_fold": ended.fold,
+            "acquisition_ended_source": ended.source,
+        }
+    return connection.execute(update(study).where(study.c.id == row.id).values(values).returning(study)).one()
+
+
+def _ensure_item(
+    connection: Connection, row: Row[Any], sender: Sender, received: ReceivedObject, *, is_new: bool
+) -> None:
+    """Join the study to the item of its accession; make the item where there is none yet."""
+    linked = connection.scalar(select(item_study.c.item_id).where(item_study.c.study_id == row.id).limit(1))
+    if linked is None:
+        linked = _item_of_accession(connection, sender.trust, received.accession_number)
+        if linked is None:
+            linked = _new_item(connection, row, received.accession_number)
+        connection.execute(insert(item_study).values(item_id=linked, study_id=row.id))
+        _note_doubts(connection, linked, sender, received, row.patient_id)
+    if is_new:
+        _note_arrival(connection, linked, sender)
+
+
+def _item_of_accession(connection: Connection, trust: str, accession_number: str | None) -> int | None:
+    if not accession_number:
+        return None
+    connection.execute(_LOCK_UID, {"uid": f"{trust}\x1f{accession_number}"})
+    return connection.scalar(
+        select(order_identity.c.item_id).where(
+            order_identity.c.trust_ods == trust, order_identity.c.accession_number == accession_number
+        )
+    )
+
+
+def _new_item(connection: Connection, row: Row[Any], accession_number: str | None) -> int:
+    made = connection.execute(
+        insert(item)
+        .values(trust_ods=row.trust_ods, patient_id=row.patient_id, state=ItemState.ARRIVING.value)
+        .returning(item)
+    ).one()
+    connection.execute(
+        insert(order_identity).values(
+            item_id=made.id, trust_ods=row.trust_ods, accession_number=accession_number or None
+        )
+    )
+    append_item_event(connection, made, "item.opened")
+    return int(made.id)
+
+
+def _note_doubts(
+    connection: Connection, item_id: int, sender: Sender, received: ReceivedObject, patient_id: int
+) -> None:
+    found = list(received.header_faults)
+    if not received.accession_number:
+        found.append(("AccessionNumber", "missing"))
+    if received.patient.identifier is None:
+        found.append(("PatientID", "missing"))
+    birth_date, today = received.patient.birth_date, _today(connection)
+    if birth_date is not None and birth_date > today:
+        found.append(("PatientBirthDate", "in the future"))
+    kinds = {
+        "AccessionNumber": "missing-accession-number",
+        "PatientID": "missing-patient-id",
+        "PatientBirthDate": "birth-date-not-believed",
+    }
+    for keyword, reason in found:
+        open_doubt(
+            connection,
+            kinds.get(keyword, "unreadable-attribute"),
+            trust=sender.trust,
+            source=sender.ae_title,
+            item_id=item_id,
+            detail=f"{keyword}: {reason}",
+        )
+    other = connection.scalar(select(item.c.patient_id).where(item.c.id == item_id))
+    if other != patient_id:
+        open_doubt(
+            connection,
+            "accession-of-two-patients",
+            trust=sender.trust,
+            source=sender.ae_title,
+            item_id=item_id,
+            detail="AccessionNumber: already used for another PatientID",
+        )
+
+
+def _note_arrival(connection: Connection, item_id: int, sender: Sender) -> None:
+    """Move an ordered item on, and tell people of images that came after the report."""
+    row = lock_item(connection, item_id)
+    if row.state == ItemState.ORDERED:
+        make_move(connection, row, Move.IMAGES_ARRIVED)
+    elif row.state in REPORTED:
+        open_doubt(
+            connection,
+            "late-images",
+            trust=sender.trust,
+            source=sender.ae_title,
+            item_id=item_id,
+            detail="images arrived after the report",
+        )
+
+
+def _today(connection: Connection) -> date:
+    today: date = connection.scalar(text("SELECT (radpool_now() AT TIME ZONE 'Europe/London')::date"))  # type: ignore[assignment]
+    return today
+
+
+_OWNER = text("SELECT study_id, trust_ods FROM study_owner(:uid)")
+_LOCK_UID = text("SELECT pg_advisory_xact_lock(7223004, hashtext(:uid))")

@@ -1,0 +1,135 @@
+"""The life of a worklist item: its states and the table of moves allowed between them.
+
+An item is one accession of one trust. The table is borrowed in form from the DICOM Unified
+Procedure Step (PS3.4, Annex CC). Pure: no I/O, no clock, no settings. It must not decide who may
+report; that is `allocation.eligibility`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ItemState(StrEnum):
+    """Where a piece of work stands."""
+
+    ORDERED = "ordered"  # an order is known, no image yet
+    ARRIVING = "arriving"  # images come in; the study is not yet held to be complete
+    READY = "ready"  # complete, with a reading that may be claimed
+    ON_HOLD = "on_hold"  # complete, but a fact that reporting needs is missing; a person must settle it
+    IN_PROGRESS = "in_progress"  # a reading is claimed
+    PRELIMINARY = "preliminary"  # a report went out that still awaits its check; the clock runs
+    VERIFIED = "verified"  # reported
+    ADDENDUM = "addendum"  # reported, and added to
+    REPORTED_ELSEWHERE = "reported_elsewhere"  # the home RIS has a final report of its own
+    CANCELLED = "cancelled"  # withdrawn by order or by a person
+
+
+class Move(StrEnum):
+    """Why an item changes state; also the kind of the event that the move writes."""
+
+    IMAGES_ARRIVED = "item.images-arrived"
+    COMPLETED = "item.completed"
+    COMPLETED_WITH_DOUBT = "item.completed-with-doubt"
+    HELD = "item.held"
+    DOUBT_SETTLED = "item.doubt-settled"
+    CLAIMED = "item.claimed"
+    GIVEN_BACK = "item.given-back"
+    REPORTED_PRELIMINARY = "item.reported-preliminary"
+    VERIFIED = "item.verified"
+    ADDED_TO = "item.added-to"
+    REPORTED_AT_HOME = "item.reported-at-home"
+    CANCELLED = "item.cancelled"
+
+
+class Mover(StrEnum):
+    """Who may cause a move."""
+
+    INTAKE = "intake"
+    REPORTER = "reporter"
+    PERSON = "person"  # PACS manager, coordinator or clinical lead, by name
+    HOME_RIS = "home_ris"
+    LEASE = "lease"  # the database's clock, when a claim's lease runs out
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One allowed move: from which states, to which state, and who may cause it."""
+
+    move: Move
+    sources: frozenset[ItemState]
+    target: ItemState
+    movers: frozenset[Mover]
+
+
+class ForbiddenMove(ValueError):
+    """The item's state does not allow the move; names both and says what would be allowed."""
+
+    def __init__(self, state: ItemState, move: Move) -> None:
+        allowed = sorted(other.value for other in moves_from(state))
+        super().__init__(
+            f"an item that is {state.value!r} cannot take {move.value!r}; allowed here: {', '.join(allowed) or 'nothing'}"
+        )
+        self.state = state
+        self.move = move
+
+
+def move_item(state: ItemState, move: Move) -> ItemState:
+    """Give the state that `move` leads to from `state`.
+
+    Raises
+    ------
+    ForbiddenMove
+        If the table has no such transition.
+    """
+    transition = TRANSITIONS[move]
+    if state not in transition.sources:
+        raise ForbiddenMove(state, move)
+    return transition.target
+
+
+def moves_from(state: ItemState) -> frozenset[Move]:
+    """Give every move that the table allows from `state`."""
+    return frozenset(t.move for t in TRANSITIONS.values() if state in t.sources)
+
+
+_OPEN = frozenset({ItemState.ORDERED, ItemState.ARRIVING, ItemState.READY, ItemState.ON_HOLD})
+_WITH_REPORTER = frozenset({ItemState.IN_PROGRESS, ItemState.PRELIMINARY})
+_REPORTED = frozenset({ItemState.VERIFIED, ItemState.ADDENDUM, ItemState.REPORTED_ELSEWHERE})
+
+#: States in which an item still waits for a final report.
+UNREPORTED = _OPEN | _WITH_REPORTER
+#: States in which a report stands.
+REPORTED = _REPORTED
+
+
+def _t(move: Move, sources: frozenset[ItemState] | set[ItemState], target: ItemState, *movers: Mover) -> Transition:
+    return Transition(move, frozenset(sources), target, frozenset(movers))
+
+
+S, W = ItemState, Mover
+TRANSITIONS: dict[Move, Transition] = {
+    t.move: t
+    for t in (
+        _t(Move.IMAGES_ARRIVED, {S.ORDERED}, S.ARRIVING, W.INTAKE),
+        _t(Move.COMPLETED, {S.ARRIVING}, S.READY, W.INTAKE),
+        _t(Move.COMPLETED_WITH_DOUBT, {S.ARRIVING}, S.ON_HOLD, W.INTAKE),
+        _t(Move.HELD, {S.ARRIVING, S.READY}, S.ON_HOLD, W.PERSON, W.INTAKE),
+        _t(Move.DOUBT_SETTLED, {S.ON_HOLD}, S.READY, W.PERSON, W.HOME_RIS),
+        _t(Move.CLAIMED, {S.READY}, S.IN_PROGRESS, W.REPORTER),
+        _t(Move.GIVEN_BACK, {S.IN_PROGRESS}, S.READY, W.REPORTER, W.LEASE),
+        _t(
+            Move.REPORTED_PRELIMINARY,
+            {S.IN_PROGRESS, S.READY, S.PRELIMINARY},
+            S.PRELIMINARY,
+            W.REPORTER,
+            W.HOME_RIS,
+        ),
+        _t(Move.VERIFIED, {S.IN_PROGRESS, S.READY, S.PRELIMINARY}, S.VERIFIED, W.REPORTER, W.HOME_RIS),
+        _t(Move.ADDED_TO, _REPORTED, S.ADDENDUM, W.REPORTER, W.HOME_RIS),
+        _t(Move.REPORTED_AT_HOME, UNREPORTED, S.REPORTED_ELSEWHERE, W.HOME_RIS),
+        _t(Move.CANCELLED, UNREPORTED, S.CANCELLED, W.PERSON, W.HOME_RIS),
+    )
+}
+del S, W
