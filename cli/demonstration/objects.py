@@ -62,9 +62,10 @@ def study_objects(
     """
     images = sum(each.instances for each in series if _is_image(each.modality))
     moments = _moments(acquisition, images)
-    objects = []
+    objects: list[Dataset] = []
     for number, each in enumerate(series, start=1):
         series_uid = _uid(header.StudyInstanceUID, "series", number)
+        series_at: datetime | None = None
         for instance in range(1, each.instances + 1):
             dataset = deepcopy(header)
             dataset.SOPClassUID = SOP_CLASS[each.modality]
@@ -75,7 +76,10 @@ def study_objects(
             dataset.SeriesNumber = number
             dataset.InstanceNumber = instance
             if _is_image(each.modality):
-                _add_image(dataset, next(moments), acquisition, rng)
+                at = next(moments)
+                series_at = series_at or at
+                _stamp(dataset, "Series", series_at, acquisition)
+                _add_image(dataset, at, acquisition, rng)
             else:
                 _add_words(dataset, acquisition, objects[0])
             _add_file_meta(dataset, transfer_syntax_uid)
@@ -120,7 +124,7 @@ def _stamp(dataset: Dataset, which: str, at: datetime, acquisition: Acquisition)
 
 
 def _add_image(dataset: Dataset, at: datetime, acquisition: Acquisition, rng: Random) -> None:
-    for which in ("Series", "Acquisition", "Content"):
+    for which in ("Acquisition", "Content"):
         _stamp(dataset, which, at, acquisition)
     if dataset.Modality == "CT":
         local = at.astimezone(acquisition.zone)

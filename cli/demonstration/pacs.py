@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_file_meta_info
@@ -30,6 +31,7 @@ def send(
     host: str,
     port: int,
     called_ae_title: str,
+    *,
     senders: int,
     progress: Progress | None = None,
 ) -> Sent:
@@ -46,7 +48,7 @@ def send(
         for ae_title, items in by_source.items()
         for start in range(0, len(items), _STUDIES_AT_ONCE)
     ]
-    return _send_all(batches, host, port, called_ae_title, senders, progress)
+    return _send_all(batches, _Peer(host, port, called_ae_title), senders, progress)
 
 
 def send_files(
@@ -55,6 +57,7 @@ def send_files(
     host: str,
     port: int,
     called_ae_title: str,
+    *,
     senders: int,
     progress: Progress | None = None,
 ) -> Sent:
@@ -69,7 +72,7 @@ def send_files(
         (calling_ae_title, list(ordered[start : start + _FILES_AT_ONCE]))
         for start in range(0, len(ordered), _FILES_AT_ONCE)
     ]
-    return _send_all(batches, host, port, called_ae_title, senders, progress)
+    return _send_all(batches, _Peer(host, port, called_ae_title), senders, progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +95,14 @@ _SECONDS_BEFORE_NEXT_TRY = 0.2
 
 def _send_all(
     batches: Sequence[tuple[str, Sequence[_Object]]],
-    host: str,
-    port: int,
-    called_ae_title: str,
+    peer: _Peer,
     senders: int,
     progress: Progress | None,
 ) -> Sent:
     began = time.monotonic()
 
     def work(batch: tuple[str, Sequence[_Object]]) -> list[str | None]:
-        return _Sender(batch[0], host, port, called_ae_title, progress).send(batch[1])
+        return _Sender(batch[0], peer, progress).send(batch[1])
 
     with ThreadPoolExecutor(max_workers=max(1, senders), thread_name_prefix="pacs") as pool:
         answers = [answer for answered in pool.map(work, batches) for answer in answered]
@@ -109,40 +110,47 @@ def _send_all(
     return Sent(len(answers), len(answers) - len(refused), refused, time.monotonic() - began)
 
 
+class _Peer(NamedTuple):
+    host: str
+    port: int
+    ae_title: str
+
+
 class _Sender:
     """Sends one batch; an answer is None when the object was accepted, else the reason."""
 
-    def __init__(self, ae_title: str, host: str, port: int, called_ae_title: str, progress: Progress | None) -> None:
+    def __init__(self, ae_title: str, peer: _Peer, progress: Progress | None) -> None:
         self._ae_title = ae_title
-        self._peer = (host, port)
-        self._called_ae_title = called_ae_title
+        self._peer = peer
         self._progress = progress
 
     def send(self, objects: Sequence[_Object]) -> list[str | None]:
+        """Give an answer for each object, in order."""
         answers: list[str | None] = []
-        failure = ""
-        for turn in range(_TRIES):
-            if turn:
-                time.sleep(_SECONDS_BEFORE_NEXT_TRY * 2**turn)
-            association = self._associate(objects[len(answers) :])
-            if not association.is_established:
-                failure = "association rejected" if association.is_rejected else "no association"
-                continue
-            failure = "association lost"
-            self._store(association, objects, answers)
+        fruitless = 0
+        while len(answers) < len(objects):
+            if fruitless:
+                time.sleep(_SECONDS_BEFORE_NEXT_TRY * 2**fruitless)
+            answered = len(answers)
+            association = self._associate(objects[answered:])
             if association.is_established:
-                association.release()
-            if len(answers) == len(objects):
-                return answers
-        missing = len(objects) - len(answers)
-        self._done(missing)
-        return answers + [f"{self._ae_title}: {failure}"] * missing
+                self._store(association, objects, answers)
+                failure, concerned = "association lost", 1
+            else:
+                failure = "association rejected" if association.is_rejected else "no association"
+                concerned = len(objects) - answered
+            fruitless = fruitless + 1 if len(answers) == answered else 0
+            if fruitless == _TRIES:
+                # Without an association nothing can be sent; one that is lost each time cannot send its object.
+                answers += [f"{self._ae_title}: {failure}"] * concerned
+                self._done(concerned)
+                fruitless = 0
+        return answers
 
     def _associate(self, objects: Iterable[_Object]) -> Association:
         entity = AE(ae_title=self._ae_title)
         entity.requested_contexts = _contexts(objects)
-        host, port = self._peer
-        return entity.associate(host, port, ae_title=self._called_ae_title)
+        return entity.associate(self._peer.host, self._peer.port, ae_title=self._peer.ae_title)
 
     def _store(self, association: Association, objects: Sequence[_Object], answers: list[str | None]) -> None:
         """Add an answer for each object until the association is lost."""
@@ -158,6 +166,7 @@ class _Sender:
                     return
                 answers.append(self._judge(status.Status))
             self._done(1)
+        association.release()
 
     def _judge(self, status: int) -> str | None:
         succeeded = status == 0 or status >> 12 == 0xB  # a warning: stored all the same

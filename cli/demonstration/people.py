@@ -11,17 +11,21 @@ from datetime import date, timedelta
 from random import Random
 from typing import Literal
 
-from nhs_number import calculate_checksum
+from nhs_number.validate import calculate_checksum
+
+#: PatientSex; `O` is not invented.
+Sex = Literal["F", "M"]
 
 
-def person(rng: Random, on: date, *, child: bool, sex: Literal["F", "M"] | None = None) -> Person:
+def person(rng: Random, on: date, *, child: bool, sex: Sex | None = None) -> Person:
     """Invent a patient of 16 to 95 years, or as a child of up to 15, on a day."""
     age = rng.randint(0, 15) if child else min(95, max(16, round(rng.gauss(58, 20))))
-    sex = sex or rng.choice(("F", "M"))
+    sexes: tuple[Sex, ...] = ("F", "M") if sex is None else (sex,)
+    known_sex = rng.choice(sexes)
     return Person(
         family_name=rng.choice(_FAMILY_NAMES),
-        given_name=rng.choice(_GIVEN_NAMES[sex]),
-        sex=sex,
+        given_name=rng.choice(_GIVEN_NAMES[known_sex]),
+        sex=known_sex,
         birth_date=_birthday(on, age) - timedelta(days=rng.randint(0, 364)),
         nhs_number=synthetic_nhs_number(rng),
         local_number=f"{rng.randint(1, 9_999_999):07d}",
@@ -34,7 +38,7 @@ class Person:
 
     family_name: str
     given_name: str
-    sex: str
+    sex: Sex
     birth_date: date
     nhs_number: str
     local_number: str
@@ -59,7 +63,7 @@ _FAMILY_NAMES = (
     "Jankowski", "Kaur", "Llewellyn", "Mensah", "Núñez", "O'Driscoll", "Papadakis", "Quigley", "Rosén",
     "Sutcliffe", "Thackeray", "Uddin", "Vasquez", "Wetherby", "Xu", "Yilmaz", "Zielińska",
 )  # fmt: skip
-_GIVEN_NAMES = {
+_GIVEN_NAMES: dict[Sex, tuple[str, ...]] = {
     "F": ("Amelia", "Bronwen", "Chidinma", "Dorothy", "Esmé", "Fatima", "Gwen", "Harpreet", "Ingrid", "Joan", "Zoë"),
     "M": ("Arthur", "Bilal", "Cillian", "Dafydd", "Emeka", "Frank", "Gurdeep", "Harold", "Ivor", "José", "Tomasz"),
 }

@@ -64,7 +64,7 @@ class Oddity:
     """
 
     note: str
-    apply: Callable[[Dataset], None] = lambda header: None
+    apply: Callable[[Dataset], None] | None = None
     modality: str | None = None
     code: str | None = None
     trust: str | None = None
@@ -166,6 +166,9 @@ def _requested(*exams: tuple[str, str]) -> Callable[[Dataset], None]:
 def _stating(keyword: str, value: str) -> Callable[[Dataset], None]:
     return lambda header: setattr(header, keyword, value)
 
+
+_CLINIC_7B = _stating("RequestingService", "Clinic 7B")
+_UNREFERRED = _without("RequestingService", "RequestedProcedurePriority")
 
 #: Every fifth study has the next of these.
 ODDITIES: tuple[Oddity, ...] = (

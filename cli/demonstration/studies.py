@@ -100,9 +100,15 @@ def _study(seed: int, place: int, now: datetime) -> DemoStudy:
     patient = person(rng, acquisition.ended_at.astimezone(LONDON).date(), child=child, sex=exam.sex)
 
     header = study_header(uid.generate_uid(entropy_srcs=[str(seed), str(place), "study"]), acquisition)
-    _add_request(header, rng, exam, service, trust, place)
+    header.AccessionNumber = _ACCESSION[trust](place * 7 + 4001)
+    if trust in _ISSUER_STATED:
+        issuer = Dataset()
+        issuer.LocalNamespaceEntityID = trust
+        header.IssuerOfAccessionNumberSequence = [issuer]
+    _add_request(header, rng, exam, service)
     _add_patient(header, rng, patient, trust, acquisition.ended_at)
-    oddity.apply(header)
+    if oddity.apply is not None:
+        oddity.apply(header)
     series = _series(rng, modality, oddity)
     datasets = study_objects(header, series, acquisition, _TRANSFER_SYNTAX[pacs], rng)
     note = f"{exam.description}, {service.name}" + (f": {oddity.note}" if oddity.note else "")
@@ -140,13 +146,8 @@ def _acquisition(rng: Random, modality: str, service: Service, now: datetime, *,
     return Acquisition(started_at, ended_at, timezone(offset) if states_offset else LONDON, states_offset)
 
 
-def _add_request(header: Dataset, rng: Random, exam: ExamKind, service: Service, trust: str, place: int) -> None:
+def _add_request(header: Dataset, rng: Random, exam: ExamKind, service: Service) -> None:
     """Say who asked for what: coded as requested, as performed or as both, or described exactly."""
-    header.AccessionNumber = _ACCESSION[trust](place * 7 + 4001)
-    if trust in _ISSUER_STATED:
-        issuer = Dataset()
-        issuer.LocalNamespaceEntityID = trust
-        header.IssuerOfAccessionNumberSequence = [issuer]
     header.ReferringPhysicianName = ""
     header.StudyDescription = exam.description
     header.RequestingService = service.name
@@ -154,9 +155,7 @@ def _add_request(header: Dataset, rng: Random, exam: ExamKind, service: Service,
     stated = rng.choices(("both", "requested", "performed", "described"), (60, 20, 10, 10))[0]
     code = (exam.code, exam.description)
     if stated in {"both", "requested"}:
-        request = coded(RequestedProcedureCodeSequence=code)
-        request.RequestedProcedureID = f"{place + 1}"
-        header.RequestAttributesSequence = [request]
+        header.RequestAttributesSequence = [coded(RequestedProcedureCodeSequence=code)]
     if stated in {"both", "performed"}:
         header.ProcedureCodeSequence = coded(ProcedureCodeSequence=code).ProcedureCodeSequence
 

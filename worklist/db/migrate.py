@@ -34,7 +34,7 @@ BEGIN
       USING HINT = 'run radpool migrate once with a role that may create roles, or grant radpool_owner to it';
   END IF;
   EXECUTE format('GRANT CREATE ON DATABASE %I TO radpool_owner', current_database());
-  GRANT CREATE, USAGE ON SCHEMA public TO radpool_owner;
+  GRANT CREATE, USAGE ON SCHEMA public TO radpool_owner WITH GRANT OPTION;
 END $$
 """
 
