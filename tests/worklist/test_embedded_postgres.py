@@ -13,8 +13,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from worklist.db import embedded, embedded_process
+from worklist.db import embedded as embedded_package
 from worklist.db.embedded import Cluster, EmbeddedPostgresError, running, start, stop
+from worklist.db.embedded import process as embedded_process
+from worklist.db.embedded import server as embedded
 
 REPOSITORY = Path(__file__).parents[2]
 NHS_NUMBER = "9990000018"
@@ -250,9 +252,9 @@ def test_a_log_above_its_bound_is_put_aside_at_the_next_start(directory: Path) -
 
 
 def test_a_clone_holds_what_its_template_holds_and_belongs_to_the_same_owner(cluster: Cluster) -> None:
-    embedded.clone_database(cluster, "radpool", "template_one")
+    embedded_package.clone_database(cluster, "radpool", "template_one")
     ordered(cluster.url("owner", "template_one"), "CREATE TABLE study AS SELECT 7 AS id")
-    embedded.clone_database(cluster, "template_one", "case one")
+    embedded_package.clone_database(cluster, "template_one", "case one")
     with psycopg.connect(cluster.url("owner", "case one")) as connection:
         assert connection.execute("SELECT id FROM study").fetchone() == (7,)
         connection.execute("DROP TABLE study")
@@ -260,20 +262,20 @@ def test_a_clone_holds_what_its_template_holds_and_belongs_to_the_same_owner(clu
 
 def test_cloning_an_unknown_template_names_it(cluster: Cluster) -> None:
     with pytest.raises(psycopg.errors.InvalidCatalogName, match="'missing'"):
-        embedded.clone_database(cluster, "missing", "copy_of_missing")
+        embedded_package.clone_database(cluster, "missing", "copy_of_missing")
 
 
 def test_a_database_in_use_can_be_dropped(cluster: Cluster) -> None:
-    embedded.clone_database(cluster, "template1", "short_lived")
+    embedded_package.clone_database(cluster, "template1", "short_lived")
     with psycopg.connect(cluster.url("superuser", "short_lived")):
-        embedded.drop_database(cluster, "short_lived")
+        embedded_package.drop_database(cluster, "short_lived")
     assert asked(cluster, "SELECT count(*) FROM pg_database WHERE datname = 'short_lived'") == 0
 
 
 def test_the_programs_of_the_wheel_work_on_the_cluster(cluster: Cluster) -> None:
     outcome = subprocess.run(
-        [embedded.binary("pg_dump"), "--schema-only", cluster.url("owner")],
-        env=embedded.environment(),
+        [embedded_package.binary("pg_dump"), "--schema-only", cluster.url("owner")],
+        env=embedded_package.environment(),
         capture_output=True,
         text=True,
         check=True,
@@ -284,7 +286,7 @@ def test_the_programs_of_the_wheel_work_on_the_cluster(cluster: Cluster) -> None
 @pytest.mark.parametrize("name", ["pg_missing", "../bin/pg_dump"])
 def test_a_program_that_the_wheel_lacks_is_named(name: str) -> None:
     with pytest.raises(FileNotFoundError, match=name):
-        embedded.binary(name)
+        embedded_package.binary(name)
 
 
 def test_a_folder_of_another_major_version_is_refused_with_the_way_out(tmp_path: Path) -> None:

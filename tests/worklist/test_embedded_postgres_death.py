@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -13,8 +14,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from worklist.db import embedded, embedded_process
 from worklist.db.embedded import Cluster, EmbeddedPostgresError, start, stop
+from worklist.db.embedded import process as embedded_process
+from worklist.db.embedded import server as embedded
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -89,6 +91,29 @@ def test_orphans_of_a_dead_postmaster_are_ended_before_the_next_start(directory:
         assert busy in embedded_process.server_processes(cluster.data_dir)
         assert works(start(directory))
         assert busy not in embedded_process.server_processes(cluster.data_dir)
+
+
+def test_a_start_that_meets_the_recovery_from_a_crash_waits_for_it(directory: Path) -> None:
+    cluster = start(directory, durable=False)
+    with psycopg.connect(cluster.superuser_url) as connection:
+        os.kill(connection.info.backend_pid, signal.SIGKILL)
+        while "reinitializing" not in (directory / "postgres.log").read_text():
+            pass
+    assert works(start(directory, durable=False))
+    assert (directory / "postgres.log").read_text().count("starting PostgreSQL") == 1
+
+
+def test_a_stop_that_meets_the_recovery_from_a_crash_does_not_hang(directory: Path) -> None:
+    cluster = start(directory, durable=False)
+    with psycopg.connect(cluster.superuser_url) as connection:
+        os.kill(connection.info.backend_pid, signal.SIGKILL)
+        while "reinitializing" not in (directory / "postgres.log").read_text():
+            pass
+    began = time.monotonic()
+    stop(cluster)
+    assert time.monotonic() - began < embedded_process.FAST_STOP_SECONDS / 2
+    assert embedded_process.server_processes(cluster.data_dir) == []
+    assert works(start(directory, durable=False))
 
 
 def test_a_stale_process_number_that_another_server_has_got_does_not_block(directory: Path, tmp_path: Path) -> None:

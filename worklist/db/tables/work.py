@@ -114,7 +114,6 @@ item = Table(
     Column("setting", Text),
     Column("urgency", Text),
     Column("flags", ARRAY(Text), nullable=False, server_default=text("'{}'"), comment="Exclusion flags that are known to hold."),
-    Column("clinical_question", Text),
     Column("clock_start_at", Instant),
     Column("clock_start_source", Text),
     Column("due_at", Instant),
@@ -142,6 +141,24 @@ order_identity = Table(
     Column("placer_order_number", Text),
     UniqueConstraint("trust_ods", "accession_number"),
     comment="Order identity apart from the item; forced row-level security.",
+)
+
+item_order = Table(
+    "item_order",
+    metadata,
+    Column("item_id", BigInteger, ForeignKey("item.id"), primary_key=True),
+    trust_column(),
+    Column("patient_id", BigInteger, ForeignKey("patient.id"), nullable=False, comment="Whom the order names."),
+    Column("control", Text, nullable=False),
+    Column("setting", Text),
+    Column("urgency", Text),
+    Column("exams", JSONB, nullable=False, server_default=text("'[]'"), comment="Ordered exams as sent: [code, scheme, words]."),
+    Column("clinical_question", Text, comment="Free words: they may name people, so row-level security is forced here."),
+    Column("message_at", Instant, nullable=False, comment="When the home RIS made the newest message taken."),
+    Column("message_ids", ARRAY(Text), nullable=False, comment="Ids of the messages of that instant that were taken."),
+    now_column("received_at"),
+    one_of("control", ("new", "change", "cancel")),
+    comment="What the newest order message says of an item; what follows from it stands in item.",
 )
 
 item_exam = Table(

@@ -34,6 +34,13 @@ CREATE POLICY own_or_offered ON order_identity TO radpool_app
   WITH CHECK (trust_ods = current_trust());
 CREATE POLICY maintenance ON order_identity TO radpool_owner USING (true) WITH CHECK (true);
 
+ALTER TABLE item_order ENABLE ROW LEVEL SECURITY;
+ALTER TABLE item_order FORCE ROW LEVEL SECURITY;
+CREATE POLICY own_or_offered ON item_order TO radpool_app
+  USING (trust_ods = current_trust() OR offered_to_me(item_id))
+  WITH CHECK (trust_ods = current_trust());
+CREATE POLICY maintenance ON item_order TO radpool_owner USING (true) WITH CHECK (true);
+
 ALTER TABLE study_identity ENABLE ROW LEVEL SECURITY;
 ALTER TABLE study_identity FORCE ROW LEVEL SECURITY;
 CREATE POLICY own_or_offered ON study_identity TO radpool_app
@@ -160,7 +167,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO radpool_app;
 GRANT SELECT ON audit.lane, audit.entry TO radpool_app;
 GRANT INSERT, UPDATE, DELETE ON
   trust, source, ris, exam, exam_alias, target_rule, patient, study, study_identity, series, instance, item,
-  order_identity, item_exam, item_study, worklist_exception, reading, reporter, registration, engagement,
+  order_identity, item_order, item_exam, item_study, worklist_exception, reading, reporter, registration, engagement,
   entitlement, scope_of_practice, scope_grant, reporting_session, reporter_profile, reporter_trust, profile_indexed, claim,
   assignment, plan_run, item_exclusion, report, report_text, consumer_checkpoint, parked_event,
   idempotency_key, app_user, api_token, outsource_price, held_pay

@@ -545,7 +545,6 @@ CREATE TABLE item (
   setting TEXT,
   urgency TEXT,
   flags TEXT[] DEFAULT '{}' NOT NULL,
-  clinical_question TEXT,
   clock_start_at TIMESTAMP WITH TIME ZONE,
   clock_start_source TEXT,
   due_at TIMESTAMP WITH TIME ZONE,
@@ -667,6 +666,37 @@ CREATE TABLE item_exclusion (
 );
 
 COMMENT ON TABLE item_exclusion IS 'What concerns one item and one person: this reporter is not offered this item.';
+
+CREATE TABLE item_order (
+  item_id BIGINT NOT NULL,
+  trust_ods TEXT NOT NULL,
+  patient_id BIGINT NOT NULL,
+  control TEXT NOT NULL,
+  setting TEXT,
+  urgency TEXT,
+  exams JSONB DEFAULT '[]' NOT NULL,
+  clinical_question TEXT,
+  message_at TIMESTAMP WITH TIME ZONE NOT NULL,
+  message_ids TEXT[] NOT NULL,
+  received_at TIMESTAMP WITH TIME ZONE DEFAULT radpool_now() NOT NULL,
+  CONSTRAINT item_order_pkey PRIMARY KEY (item_id),
+  CONSTRAINT item_order_control_check CHECK (control IN ('new', 'change', 'cancel')),
+  CONSTRAINT item_order_item_id_fkey FOREIGN KEY(item_id) REFERENCES item (id),
+  CONSTRAINT item_order_trust_ods_fkey FOREIGN KEY(trust_ods) REFERENCES trust (ods_code),
+  CONSTRAINT item_order_patient_id_fkey FOREIGN KEY(patient_id) REFERENCES patient (id)
+);
+
+COMMENT ON TABLE item_order IS 'What the newest order message says of an item; what follows from it stands in item.';
+
+COMMENT ON COLUMN item_order.patient_id IS 'Whom the order names.';
+
+COMMENT ON COLUMN item_order.exams IS 'Ordered exams as sent: [code, scheme, words].';
+
+COMMENT ON COLUMN item_order.clinical_question IS 'Free words: they may name people, so row-level security is forced here.';
+
+COMMENT ON COLUMN item_order.message_at IS 'When the home RIS made the newest message taken.';
+
+COMMENT ON COLUMN item_order.message_ids IS 'Ids of the messages of that instant that were taken.';
 
 CREATE TABLE item_study (
   item_id BIGINT NOT NULL,

@@ -19,6 +19,7 @@ from pathlib import Path
 
 FAST_STOP_SECONDS = 60.0
 IMMEDIATE_STOP_SECONDS = 10.0
+STILL_SECONDS = 3.0
 KILL_SECONDS = 10.0
 POLL_SECONDS = 0.02
 
@@ -75,8 +76,8 @@ def server_processes(data_dir: Path) -> list[int]:
 def end_server(data_dir: Path, *, immediate: bool = False) -> None:
     """End every server process of `data_dir` and return when the last one is gone.
 
-    A postmaster gets a fast shutdown (or an immediate one), then an immediate one, then SIGKILL. Orphans
-    of a dead postmaster get SIGQUIT and then SIGKILL: nobody waits for their work, crash recovery
+    A postmaster gets a fast shutdown unless `immediate`, then an immediate one, then SIGKILL. Orphans of a
+    dead postmaster get SIGQUIT and then SIGKILL: nobody waits for their work, crash recovery
     follows.
 
     Raises
@@ -110,13 +111,28 @@ def cluster_name(data_dir: Path) -> str:
 
 
 def _gone_within(data_dir: Path, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while server_processes(data_dir):
-        if time.monotonic() > deadline:
+    began = busy_at = time.monotonic()
+    while processes := server_processes(data_dir):
+        now = time.monotonic()
+        busy_at = busy_at if _is_still(processes) else now
+        if now - began > seconds or now - busy_at > STILL_SECONDS:
             return False
         time.sleep(POLL_SECONDS)
     _reap()
     return True
+
+
+def _is_still(processes: list[int]) -> bool:
+    """Tell whether a shutdown has stopped half-way: only a checkpointer is left and writes nothing.
+
+    PostgreSQL 18 stays like this for ever when a fast shutdown arrives as it begins anew after the
+    crash of a backend.
+    """
+    titles = [_command(pid).strip(b"\0 ") for pid in processes]
+    children = [title for title in titles if title.startswith(b"postgres:")]
+    return any(title.endswith(b": checkpointer") for title in children) and all(
+        title.endswith(b": checkpointer") or b": io worker" in title for title in children
+    )
 
 
 def _reap() -> None:

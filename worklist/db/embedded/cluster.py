@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,7 +13,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from worklist.db.embedded_settings import LISTEN_ADDRESS
+from worklist.db.embedded.settings import LISTEN_ADDRESS
 
 Role = Literal["superuser", "owner", "app"]
 
@@ -20,6 +21,8 @@ DATABASE = "radpool"
 SUPERUSER = "radpool_superuser"
 _MAINTENANCE_DATABASE = "postgres"
 _CONNECT_SECONDS = 10
+_RECOVERY_SECONDS = 120.0
+_RETRY_SECONDS = 0.02
 _LIMITS = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
 _ROLES: tuple[Role, ...] = ("superuser", "owner", "app")
 
@@ -145,7 +148,15 @@ def drop_database(cluster: Cluster, name: str) -> None:
 
 
 def _maintenance(cluster: Cluster) -> psycopg.Connection:
-    return psycopg.connect(cluster.superuser_url, autocommit=True, connect_timeout=_CONNECT_SECONDS)
+    deadline = time.monotonic() + _RECOVERY_SECONDS
+    while True:
+        try:
+            return psycopg.connect(cluster.superuser_url, autocommit=True, connect_timeout=_CONNECT_SECONDS)
+        except psycopg.OperationalError as refusal:
+            # A server that recovers from the crash of a backend listens on, and refuses for a moment.
+            if "the database system is" not in str(refusal) or time.monotonic() > deadline:
+                raise
+            time.sleep(_RETRY_SECONDS)
 
 
 def _owner_of(connection: psycopg.Connection, database: str) -> str | None:

@@ -11,7 +11,7 @@ import importlib.util
 import os
 from pathlib import Path
 
-from worklist.db.embedded_process import cluster_name
+from worklist.db.embedded.process import cluster_name
 
 MAJOR_VERSION = "18"
 LISTEN_ADDRESS = "127.0.0.1"

@@ -11,10 +11,10 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from worklist.db.embedded_account import ServerAccount, able_to_reach
-from worklist.db.embedded_cluster import SUPERUSER, superuser_password, superuser_statements
-from worklist.db.embedded_error import TAIL_BYTES, EmbeddedPostgresError, account_of_failure
-from worklist.db.embedded_settings import MAJOR_VERSION, binary, environment, server_settings
+from worklist.db.embedded.account import ServerAccount, able_to_reach
+from worklist.db.embedded.cluster import SUPERUSER, superuser_password, superuser_statements
+from worklist.db.embedded.error import TAIL_BYTES, EmbeddedPostgresError, account_of_failure
+from worklist.db.embedded.settings import MAJOR_VERSION, binary, environment, server_settings
 
 # PostgreSQL refuses a data folder that others may enter.
 _PRIVATE_MODES = (0o700, 0o750)
@@ -54,8 +54,7 @@ def refuse_foreign_folder(data_dir: Path) -> None:
     except FileNotFoundError:
         if any(data_dir.iterdir()):
             raise EmbeddedPostgresError(
-                f"{data_dir} holds files but no PostgreSQL cluster. Move them away or choose another "
-                "data folder."
+                f"{data_dir} holds files but no PostgreSQL cluster. Move them away or choose another data folder."
             ) from None
         return
     if version != MAJOR_VERSION:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 
-from worklist.db.embedded_account import ServerAccountError
+from worklist.db.embedded.account import ServerAccountError
 
 TAIL_BYTES = 4000
 

@@ -24,36 +24,18 @@ from pathlib import Path
 
 import psycopg
 
-from worklist.db import embedded_process as processes
-from worklist.db.embedded_account import server_account
-from worklist.db.embedded_cluster import (
-    Cluster,
-    clone_database,
-    drop_database,
-    ensure_passwords,
-    ensure_roles_and_database,
-)
-from worklist.db.embedded_error import EmbeddedPostgresError, account_of_failure, explained, tail_of
-from worklist.db.embedded_initdb import (
+from worklist.db.embedded import process as processes
+from worklist.db.embedded.account import server_account
+from worklist.db.embedded.cluster import Cluster, ensure_passwords, ensure_roles_and_database
+from worklist.db.embedded.error import EmbeddedPostgresError, account_of_failure, explained, tail_of
+from worklist.db.embedded.initdb import (
     Place,
     make_cluster,
     prepared_account,
     refuse_foreign_folder,
     reset_superuser,
 )
-from worklist.db.embedded_settings import LISTEN_ADDRESS, binary, environment
-
-__all__ = [
-    "Cluster",
-    "EmbeddedPostgresError",
-    "binary",
-    "clone_database",
-    "drop_database",
-    "environment",
-    "running",
-    "start",
-    "stop",
-]
+from worklist.db.embedded.settings import LISTEN_ADDRESS, binary, environment
 
 LOG_BYTES = 10 * 1024 * 1024
 LOCK_SECONDS = 180.0
