@@ -169,7 +169,7 @@ def _best(
     searches = (
         (_ASSIGNED, "assigned to you by the plan"),
         (_POOL_UNASSIGNED, "the most urgent that you may report"),
-        (_POOL, "the most urgent that you may report; planned for a colleague who has not taken it"),
+        (POOL, "the most urgent that you may report; planned for a colleague who has not taken it"),
     )
     for _ in range(2):
         for search, why in searches:
@@ -318,7 +318,8 @@ WHERE a.reporter_id = :reporter AND a.valid_until > radpool_now() AND {_FITS}
 ORDER BY a.rank LIMIT :most
 """
 
-_POOL = f"""
+#: Free readings that a reporter may claim by the index, the most urgent first.
+POOL = f"""
 WITH mine AS (
   SELECT rp.profile_id, rt.trust_ods, rp.level
   FROM reporter_profile rp
@@ -335,7 +336,7 @@ SELECT best.id FROM mine CROSS JOIN LATERAL (
 ORDER BY best.due_at, best.id LIMIT :most
 """
 
-_POOL_UNASSIGNED = _POOL.replace(
+_POOL_UNASSIGNED = POOL.replace(
     "ORDER BY r.due_at, r.id",
     "AND NOT EXISTS (SELECT FROM assignment a WHERE a.reading_id = r.id AND a.reporter_id <> :reporter"
     " AND a.valid_until > radpool_now())\n  ORDER BY r.due_at, r.id",

@@ -64,9 +64,8 @@ class Verdict:
 def judge(reporter: Reporter, work: Work, at: datetime) -> Verdict:
     """Judge whether a reporter may report the work at an aware instant; every condition must pass."""
     on = at.astimezone(LONDON).date()
-    trust_reasons, trust_until = judge_trust(
-        reporter, work.trust, ionising=any(exam.ionising for exam in work.exams), on=on
-    )
+    ionising = any(exam.ionising for exam in _exams(work))
+    trust_reasons, trust_until = judge_trust(reporter, work.trust, ionising=ionising, on=on)
     clinical_reasons, level, clinical_until = judge_clinical(reporter, work, on)
     reasons = (*standing(reporter, on), *trust_reasons, *clinical_reasons)
     eligible = all(reason.passed for reason in reasons)
@@ -108,7 +107,7 @@ def judge_clinical(reporter: Reporter, work: Work, on: date) -> tuple[tuple[Reas
     """Judge scope of practice for every exam; gives the reasons, the lowest level and the last good day."""
     circumstances = Circumstances(work.age_years, work.setting, work.flags)
     reasons, levels, days = [], [], []
-    for exam in work.exams or (Exam(None, ionising=True),):
+    for exam in _exams(work):
         grant = _best_grant(reporter.grants, exam, circumstances, on)
         name = exam.code or "unmapped exam"
         if grant is None:
@@ -122,9 +121,29 @@ def judge_clinical(reporter: Reporter, work: Work, on: date) -> tuple[tuple[Reas
     return tuple(reasons), min(levels, default=None), min(days, default=None)
 
 
+def next_change(reporter: Reporter, on: date) -> date | None:
+    """Give the first local date after `on` from which a verdict about the reporter may be another; None: no such."""
+    changes = [_day_after(one.valid_until) for one in reporter.registrations]
+    for held in reporter.entitlements:
+        changes += [held.valid_from, _day_after(held.valid_until)]
+    for grant in reporter.grants:
+        changes += [grant.first_day, _day_after(grant.last_day)]
+    return min((day for day in changes if day > on), default=None)
+
+
 def end_of(day: date) -> datetime:
     """Give the instant (UTC) at which a local date is over."""
-    return datetime.combine(day + timedelta(days=1), time(0), LONDON).astimezone(UTC)
+    return datetime.combine(_day_after(day), time(0), LONDON).astimezone(UTC)
+
+
+def _day_after(day: date) -> date:
+    """Give the next day; what is valid to the end of the calendar is over a year early."""
+    return min(day, _LAST_DAY) + timedelta(days=1)
+
+
+def _exams(work: Work) -> tuple[Exam, ...]:
+    """Give the exams; work of which none is known is unmapped work, and ionising for all we know."""
+    return work.exams or (Exam(None, ionising=True),)
 
 
 def _best_grant(grants: Iterable[Grant], exam: Exam, circumstances: Circumstances, on: date) -> Grant | None:
@@ -141,11 +160,12 @@ def _why_none(grants: Iterable[Grant], exam: Exam, circumstances: Circumstances,
     ]
     if not naming:
         return "no scope of theirs covers it"
-    return "; ".join(
-        f"{grant.scope.code}: {scopes.why_not(grant, exam.code, circumstances, on)}" for grant in naming
-    )
+    return "; ".join(f"{grant.scope.code}: {scopes.why_not(grant, exam.code, circumstances, on)}" for grant in naming)
 
 
 def _registered_until(reporter: Reporter) -> date | None:
     register = REGISTER.get(reporter.profession)
     return max((one.valid_until for one in reporter.registrations if one.body == register), default=None)
+
+
+_LAST_DAY = date(9998, 12, 31)

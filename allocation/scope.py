@@ -63,6 +63,11 @@ class Grant:
         return min(_known(self.max_age_years, self.scope.max_age_years), default=None)
 
     @property
+    def first_day(self) -> date:
+        """The first local date on which it is in force."""
+        return max(self.valid_from, self.scope.valid_from)
+
+    @property
     def last_day(self) -> date:
         """The last local date on which it is in force."""
         return min(self.valid_until, self.scope.valid_until)
@@ -84,9 +89,9 @@ def why_not(grant: Grant, exam_code: str | None, work: Circumstances, on: date) 
     """
     scope = grant.scope
     checks = (
-        (not _lists(scope, exam_code), "unmapped work is not in it" if exam_code is None else f"{exam_code} is not in it"),
+        (not _lists(scope, exam_code), f"{exam_code or 'unmapped work'} is not in it"),
         (grant.suspended_at is not None, "the grant is suspended"),
-        (not max(grant.valid_from, scope.valid_from) <= on <= grant.last_day, f"not in force on {on}"),
+        (not grant.first_day <= on <= grant.last_day, f"not in force on {on}"),
         *_age_checks(grant, work.age_years),
         *_setting_checks(grant, work.setting),
         *((flag in work.flags, f"it excludes {flag}") for flag in sorted(scope.excluded_flags)),

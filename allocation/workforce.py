@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, text
+from sqlalchemy import Connection, Row, Select, delete, insert, select, text
 
-from allocation.eligibility import Exam, Work, end_of, judge_clinical, judge_trust, standing
+from allocation.eligibility import Exam, Work, end_of, judge_clinical, judge_trust, next_change, standing
 from allocation.entitlement import Entitlement
 from allocation.reporter import Registration, Reporter
 from allocation.scope import Grant, Level, Scope
@@ -24,6 +24,7 @@ from worklist.db.tables.people import (
     entitlement,
     registration,
     reporter,
+    reporter_indexed,
     reporter_profile,
     reporter_trust,
     scope_grant,
@@ -47,7 +48,11 @@ def load_reporters(connection: Connection, ids: Sequence[int] | None = None) -> 
         statement = select(table)
         return connection.execute(statement if ids is None else statement.where(column.in_(ids)))
 
-    scopes = {row.id: _scope(row) for row in connection.execute(select(scope_of_practice))}
+    granted = select(scope_grant.c.scope_id) if ids is None else _scopes_granted_to(ids)
+    scopes = {
+        row.id: _scope(row)
+        for row in connection.execute(select(scope_of_practice).where(scope_of_practice.c.id.in_(granted)))
+    }
     registrations: dict[int, list[Registration]] = defaultdict(list)
     for row in rows(registration, registration.c.reporter_id):
         registrations[row.reporter_id].append(Registration(row.body, row.valid_until))
@@ -88,9 +93,7 @@ def lock_reporter(connection: Connection, reporter_id: int) -> Reporter:
     UnknownReporter
         If there is none.
     """
-    locked = connection.scalar(
-        select(reporter.c.id).where(reporter.c.id == reporter_id).with_for_update(read=True)
-    )
+    locked = connection.scalar(select(reporter.c.id).where(reporter.c.id == reporter_id).with_for_update(read=True))
     if locked is None:
         raise UnknownReporter(reporter_id)
     connection.execute(
@@ -122,50 +125,101 @@ def load_item_row(connection: Connection, item_id: int) -> Row[Any] | None:
     return connection.execute(select(item).where(item.c.id == item_id)).one_or_none()
 
 
+def trusts_of(connection: Connection, reporter_id: int) -> frozenset[str]:
+    """Give the trusts that a reporter is entitled for now, by the index."""
+    return frozenset(
+        connection.scalars(
+            select(reporter_trust.c.trust_ods).where(
+                reporter_trust.c.reporter_id == reporter_id, reporter_trust.c.valid_until > text("radpool_now()")
+            )
+        )
+    )
+
+
+def keep_index(connection: Connection, reporter_id: int) -> None:
+    """Make sure that the index is good for one reporter now: no new profile, no date passed that matters.
+
+    Cheap where nothing is to be done. What it cannot see is a profile that was added by a transaction
+    slower than the one after it; `index_new_profiles` finds that.
+    """
+    state = connection.execute(_INDEX_STATE, {"reporter": reporter_id}).one()
+    if not state.profiles_known:
+        index_new_profiles(connection)
+    if not state.reporter_known:
+        reindex_reporters(connection, [reporter_id])
+
+
 def index_new_profiles(connection: Connection) -> int:
     """Index the profiles that are not indexed yet, and give how many there were."""
-    waiting = connection.execute(
-        select(profile).where(~select(profile_indexed.c.profile_id).where(profile_indexed.c.profile_id == profile.c.id).exists())
-    ).all()
+    if not connection.scalar(select(_UNINDEXED.exists())):
+        return 0
+    _lock_index(connection)  # what is read from here on, no other writer of the index changes
+    waiting = connection.execute(_UNINDEXED).all()
     if waiting:
         _index(connection, load_reporters(connection), waiting)
+        connection.execute(insert(profile_indexed), [{"profile_id": one.id} for one in waiting])
     return len(waiting)
+
+
+def reindex_reporters(connection: Connection, ids: Sequence[int]) -> None:
+    """Make the index of some reporters anew; for after their grants, entitlements or registrations changed.
+
+    Takes the lock on the index; whoever locks reporters FOR UPDATE as well takes that first.
+    """
+    _lock_index(connection)
+    connection.execute(delete(reporter_profile).where(reporter_profile.c.reporter_id.in_(ids)))
+    connection.execute(delete(reporter_trust).where(reporter_trust.c.reporter_id.in_(ids)))
+    connection.execute(delete(reporter_indexed).where(reporter_indexed.c.reporter_id.in_(ids)))
+    reporters = load_reporters(connection, ids)
+    if not reporters:
+        return
+    moment = now(connection)
+    on = moment.astimezone(LONDON).date()
+    trusts = connection.scalars(select(trust.c.ods_code)).all()
+    rows = [row for one in reporters.values() for row in _trust_rows(one, trusts, on)]
+    if rows:
+        connection.execute(insert(reporter_trust), rows)
+    indexed = select(profile).join(profile_indexed, profile_indexed.c.profile_id == profile.c.id)
+    _index(connection, reporters, connection.execute(indexed).all())
+    connection.execute(
+        insert(reporter_indexed),
+        [{"reporter_id": one.id, "good_until": _good_until(one, on)} for one in reporters.values()],
+    )
 
 
 def rebuild_index(connection: Connection) -> None:
     """Make the whole index anew from reporters and profiles; for after the configuration changed."""
-    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": INDEX_LOCK})
-    for table in (reporter_profile, reporter_trust, profile_indexed):
-        connection.execute(delete(table))
-    reporters = load_reporters(connection)
-    moment = now(connection)
-    trusts = connection.scalars(select(trust.c.ods_code)).all()
-    rows = [row for one in reporters.values() for row in _trust_rows(one, trusts, moment)]
-    if rows:
-        connection.execute(insert(reporter_trust), rows)
-    _index(connection, reporters, connection.execute(select(profile)).all())
+    _lock_index(connection)
+    connection.execute(delete(profile_indexed))
+    connection.execute(insert(profile_indexed).from_select(["profile_id"], select(profile.c.id)))
+    reindex_reporters(connection, connection.scalars(select(reporter.c.id)).all())
 
 
 #: Held while the index is written.
 INDEX_LOCK = 7223006
 
 
-def _index(connection: Connection, reporters: dict[int, Reporter], profiles: Sequence[Row[Any]]) -> None:
+def _lock_index(connection: Connection) -> None:
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": INDEX_LOCK})
+
+
+def _good_until(each: Reporter, on: date) -> datetime:
+    """Give the instant at which a date next changes what a reporter may report."""
+    changes = next_change(each, on)
+    return end_of(date.max if changes is None else changes - timedelta(days=1))
+
+
+def _index(connection: Connection, reporters: dict[int, Reporter], profiles: Sequence[Row[Any]]) -> None:
     groups = exam_group_codes(connection)
-    moment = now(connection)
+    on = now(connection).astimezone(LONDON).date()
     rows = []
     for one in profiles:
-        connection.execute(
-            text("INSERT INTO profile_indexed (profile_id) VALUES (:id) ON CONFLICT DO NOTHING"), {"id": one.id}
-        )
         work = _representative(one, groups)
         for each in reporters.values():
-            row = _profile_row(each, one.id, work, moment)
+            row = _profile_row(each, one.id, work, on)
             if row:
                 rows.append(row)
     if rows:
-        connection.execute(delete(reporter_profile).where(reporter_profile.c.profile_id.in_([p.id for p in profiles])))
         connection.execute(insert(reporter_profile), rows)
 
 
@@ -177,12 +231,14 @@ def _representative(one: Row[Any], groups: dict[int, tuple[str, ...]]) -> Work:
     return Work("", tuple(exams), one.age_from, one.setting, frozenset(one.flags))
 
 
-def _profile_row(each: Reporter, profile_id: int, work: Work, moment: datetime) -> dict[str, Any] | None:
-    """Give the index row of a reporter and a profile that they may ever report, on today's facts."""
-    on = moment.astimezone(LONDON).date()
+def _profile_row(each: Reporter, profile_id: int, work: Work, on: date) -> dict[str, Any] | None:
+    """Give the index row of a reporter and a profile that they may report on a date.
+
+    Suspension is left to the judge: it comes and goes at once, and the index follows dates.
+    """
     reasons, level, last_day = judge_clinical(each, work, on)
-    registered = [reason for reason in standing(each, on) if not reason.passed]
-    if registered or last_day is None or level is None or not all(reason.passed for reason in reasons):
+    on_register = [reason.passed for reason in standing(each, on) if reason.condition == "registration"]
+    if last_day is None or level is None or not all((*on_register, *(reason.passed for reason in reasons))):
         return None
     return {
         "reporter_id": each.id,
@@ -192,8 +248,7 @@ def _profile_row(each: Reporter, profile_id: int, work: Work, moment: datetime) 
     }
 
 
-def _trust_rows(each: Reporter, trusts: Sequence[str], moment: datetime) -> Iterable[dict[str, Any]]:
-    on: date = moment.astimezone(LONDON).date()
+def _trust_rows(each: Reporter, trusts: Sequence[str], on: date) -> Iterable[dict[str, Any]]:
     for ods_code in trusts:
         for ionising in (False, True):
             _, last_day = judge_trust(each, ods_code, ionising=ionising, on=on)
@@ -204,6 +259,10 @@ def _trust_rows(each: Reporter, trusts: Sequence[str], moment: datetime) -> Iter
                     "ionising": ionising,
                     "valid_until": end_of(last_day),
                 }
+
+
+def _scopes_granted_to(ids: Sequence[int]) -> Select[Any]:
+    return select(scope_grant.c.scope_id).where(scope_grant.c.reporter_id.in_(ids))
 
 
 def _scope(row: Row[Any]) -> Scope:
@@ -233,3 +292,13 @@ def _grant(row: Row[Any], scope: Scope) -> Grant:
         row.valid_until,
         row.suspended_at,
     )
+
+
+_UNINDEXED = select(profile).where(
+    ~select(profile_indexed.c.profile_id).where(profile_indexed.c.profile_id == profile.c.id).exists()
+)
+_INDEX_STATE = text(
+    "SELECT (SELECT max(id) FROM profile) IS NOT DISTINCT FROM (SELECT max(profile_id) FROM profile_indexed)"
+    " AS profiles_known, EXISTS (SELECT FROM reporter_indexed WHERE reporter_id = :reporter"
+    " AND good_until > radpool_now()) AS reporter_known"
+)

@@ -73,6 +73,8 @@ class Acceptor:
             self._accept_until_stopped()
         finally:
             self._listening_socket.close()
+            if not self._drain.requested:
+                self._drain.begin(self._limits.drain_seconds)
             self._wait_for_associations()
             self._wake.close()
             self._waking.close()

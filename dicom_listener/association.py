@@ -74,7 +74,7 @@ class Association:
         self._agreement: Agreement | None = None
         self._assembler: MessageAssembler | None = None
         self._message_by: float | None = None
-        self._messages = 0
+        self._messages = self._data_set_bytes = 0
 
     def run(self) -> None:
         """Serve the association until its transport connection is closed."""
@@ -91,10 +91,11 @@ class Association:
         finally:
             self._stream.close()
             self._log.info(
-                "association over: peer=%s ae_title=%s messages=%d end=%s",
+                "association over: peer=%s ae_title=%s messages=%d data_set_bytes=%d end=%s",
                 self._peer_address,
                 self._source.ae_title if self._source else "-",
                 self._messages,
+                self._data_set_bytes,
                 self._ending,
             )
 
@@ -204,7 +205,7 @@ class Association:
         self._ending = f"rejected, {reason.name.lower()}"
         pdu = A_ASSOCIATE_RJ()
         pdu.result, pdu.source, pdu.reason_diagnostic = reason.value
-        self._stream.send(pdu.encode())
+        self._stream.send(pdu.encode(), last_word=True)
 
     def _dt_2(self) -> None:
         assert self._assembler is not None
@@ -224,7 +225,7 @@ class Association:
             self._ending = "released"
 
     def _ar_4(self) -> None:
-        self._stream.send(A_RELEASE_RP().encode())
+        self._stream.send(A_RELEASE_RP().encode(), last_word=True)
 
     def _aa_1(self) -> None:
         if self._ending == "closed by peer":
@@ -242,13 +243,14 @@ class Association:
     def _abort(self, *, source: int, reason: int) -> None:
         pdu = A_ABORT_RQ()
         pdu.source, pdu.reason_diagnostic = source, reason
-        self._stream.send(pdu.encode())
+        self._stream.send(pdu.encode(), last_word=True)
 
     def _answer(self, message: Message) -> None:
         """Let the service answer, and send its response in the message's context (PS3.7, 8.2)."""
         assert self._source is not None
         command = message.command
         self._messages += 1
+        self._data_set_bytes += message.data_set_bytes
         if command.field == C_CANCEL_RQ:
             return  # PS3.7, 9.3.2.3: a C-CANCEL has no response, and nothing here can be cancelled
         if command.field & RESPONSE or command.message_id is None:

@@ -151,6 +151,7 @@ class _Walk:
                 if value.tag >> 16 == 0xFFFE:
                     raise _Broken
                 return position, Ending.PASSED
+            _check_end(value, limit)
             keyword, inner = wanted.get(value.tag, (None, None))
             if keyword is None:
                 position = self._skip(value, syntax)
@@ -250,9 +251,12 @@ def _head(data: Octets, position: int, limit: int, syntax: Syntax) -> _Value:
         (length,) = syntax.long_length.unpack_from(data, position + 8)
     if length == _UNDEFINED:
         return _Value(group << 16 | element, vr, start, limit, True)
-    if start + length > limit:
-        raise _Broken(cut=True)
     return _Value(group << 16 | element, vr, start, start + length, False)
+
+
+def _check_end(value: _Value, limit: int) -> None:
+    if value.end > limit:
+        raise _Broken(cut=True)
 
 
 def _item_head(data: Octets, position: int, limit: int, syntax: Syntax) -> tuple[int, int, int]:
@@ -273,6 +277,7 @@ def _step(data: Octets, position: int, frames: list[_Frame]) -> int:
         return value.start
     if value.tag >> 16 == 0xFFFE:
         raise _Broken
+    _check_end(value, frame.limit)
     inner = _frame_of(data, value, frame.syntax)
     if inner is None:
         return value.end

@@ -20,6 +20,7 @@ PDU_HEADER = Struct(">BxL")
 
 #: The longest single wait: how soon a quiet association notices that the listener stops.
 _TICK_SECONDS = 0.5
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 _HANDSHAKE_BUFFER_BYTES = 16 * 1024
 
 
@@ -125,9 +126,10 @@ class Stream:
             self._fill(1)
         self._start += length
 
-    def send(self, octets: bytes) -> None:
-        """Send all of `octets` within `Limits.pdu_seconds`."""
-        deadline = monotonic() + self._limits.pdu_seconds
+    def send(self, octets: bytes, *, last_word: bool = False) -> None:
+        """Send all of `octets` within `Limits.pdu_seconds`, a last word within `closing_seconds`."""
+        limits = self._limits
+        deadline = monotonic() + (limits.closing_seconds if last_word else limits.pdu_seconds)
         rest = memoryview(octets)
         while rest:
             self._wait_at_most(deadline)
@@ -173,6 +175,10 @@ class Stream:
     def _receive(self, into: memoryview) -> int:
         while True:
             self._wait_at_most(min(self._deadline, self._drain.until))
+            if not self._between_messages and _QUICKACK is not None:
+                # a sender that left Nagle's algorithm on holds the rest back until we acknowledge,
+                # which the kernel delays by 40 ms: most of the time of a small object
+                self._connection.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
             try:
                 count = self._connection.recv_into(into)
             except TimeoutError:

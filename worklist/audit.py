@@ -16,20 +16,23 @@ from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from sqlalchemy import Connection, text
 
 LANES = 64
 
 
 def append(
-    connection: Connection, actor: str, action: str, *, items: Sequence[int] = (), detail: Mapping[str, Any] | None = None
+    connection: Connection,
+    actor: str,
+    action: str,
+    *,
+    items: Sequence[int] = (),
+    detail: Mapping[str, Any] | None = None,
 ) -> None:
     """Append one entry in the running transaction; call it last, the lane is held until the commit."""
-    payload = json.dumps(dict(detail or {}), sort_keys=True, separators=(",", ":"))
-    connection.execute(
-        _APPEND, {"actor": actor, "action": action, "items": list(items), "payload": payload}
-    )
+    payload = _canonical(detail or {})
+    connection.execute(_APPEND, {"actor": actor, "action": action, "items": list(items), "payload": payload})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,8 @@ def verify(connection: Connection, checkpoints: Path | None) -> Verdict:
     """Walk all chains and hold them against their heads and against the signed checkpoints.
 
     `checkpoints` is the folder that `write_checkpoint` writes to; None checks the chains alone,
-    which cannot show that the newest entries of a lane were cut off together with its head.
+    which cannot show that the newest entries of a lane were cut off together with its head. It must
+    be the first thing that the connection's transaction does.
     """
     connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
     faults: list[Fault] = []
@@ -62,11 +66,14 @@ def verify(connection: Connection, checkpoints: Path | None) -> Verdict:
     wanted = dict(_checkpointed_heads(checkpoints, faults)) if checkpoints else {}
     marks = {(lane, entries) for heads in wanted.values() for lane, (entries, _) in heads.items()}
     entries = 0
-    for lane, count, head in connection.execute(text("SELECT lane, entries, head FROM audit.lane ORDER BY lane")):
-        entries += _walk_lane(connection, lane, count, bytes(head), marks, links, faults)
-    lanes = connection.scalar(text("SELECT count(*) FROM audit.lane"))
-    if lanes != LANES:
-        faults.append(Fault(-1, 0, f"{lanes} lanes where there must be {LANES}"))
+    lanes = {lane: (count, bytes(head)) for lane, count, head in connection.execute(_LANES)}
+    if set(lanes) != set(range(LANES)):
+        faults.append(Fault(-1, 0, f"the lanes are not 0 to {LANES - 1}"))
+    for lane in connection.scalars(_LANES_OF_ENTRIES).all():
+        if lane not in lanes:
+            faults.append(Fault(lane, 0, "there are entries in a lane that does not exist"))
+    for lane, (count, last) in lanes.items():
+        entries += _walk_lane(connection, lane, count, last, marks=marks, links=links, faults=faults)
     for name, heads in wanted.items():
         faults.extend(
             Fault(lane, sequence, f"the chain does not pass through the head signed in checkpoint {name}")
@@ -103,6 +110,7 @@ def _walk_lane(
     lane: int,
     count: int,
     head: bytes,
+    *,
     marks: set[tuple[int, int]],
     links: dict[tuple[int, int], bytes],
     faults: list[Fault],
@@ -130,37 +138,41 @@ def _walk_lane(
 
 def _entries_of(connection: Connection, lane: int) -> Iterator[Any]:
     statement = text(
-        "SELECT sequence, (extract(epoch FROM at) * 1000000)::bigint AS microseconds, lane, actor, action, items,"
-        " payload, payload_digest, link FROM audit.entry WHERE lane = :lane ORDER BY sequence"
+        "SELECT sequence, CASE WHEN isfinite(at) THEN (extract(epoch FROM at) * 1000000)::bigint END AS microseconds,"
+        " lane, actor, action, items, payload, payload_digest, link FROM audit.entry WHERE lane = :lane"
+        " ORDER BY sequence"
     )
     return iter(connection.execution_options(yield_per=1000).execute(statement, {"lane": lane}))
 
 
 def _link(previous: bytes, row: Any) -> bytes:
     """Compute a link as `audit.link_of` does in the database, but here, so that neither need trust the other."""
-    words = [str(row.lane), str(row.sequence), str(row.microseconds), row.actor, row.action]
+    words = [row.lane, row.sequence, row.microseconds, len(row.actor), row.actor, row.action]
     words.append(",".join(map(str, row.items)))
-    return hashlib.sha256(previous + "\x1f".join(words).encode() + bytes(row.payload_digest)).digest()
+    return hashlib.sha256(previous + "\x1f".join(map(str, words)).encode() + bytes(row.payload_digest)).digest()
 
 
 def _genesis(lane: int) -> bytes:
     return hashlib.sha256(f"radpool audit lane {lane}".encode()).digest()
 
 
-def _checkpointed_heads(
-    folder: Path, faults: list[Fault]
-) -> Iterable[tuple[str, dict[int, tuple[int, bytes]]]]:
+def _checkpointed_heads(folder: Path, faults: list[Fault]) -> Iterable[tuple[str, dict[int, tuple[int, bytes]]]]:
     files = sorted(folder.glob("*.json"))
     if not files:
         return
-    public = serialization.load_pem_public_key((folder / "public-key.pem").read_bytes())
+    try:
+        public = serialization.load_pem_public_key((folder / "public-key.pem").read_bytes())
+    except (OSError, ValueError) as error:
+        faults.append(Fault(-1, 0, f"the public key of the checkpoints cannot be read ({type(error).__name__})"))
+        return
+    assert isinstance(public, Ed25519PublicKey)
     for file in files:
         try:
             signed = json.loads(file.read_text())
+            public.verify(bytes.fromhex(signed["signature"]), signed["body"].encode())
             body = json.loads(signed["body"])
-            public.verify(bytes.fromhex(signed["signature"]), signed["body"].encode())  # type: ignore[union-attr,call-arg]
             heads = {int(lane): (count, bytes.fromhex(head)) for lane, (count, head) in body["heads"].items()}
-        except (ValueError, KeyError, TypeError, InvalidSignature) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, InvalidSignature) as error:
             faults.append(Fault(-1, 0, f"checkpoint {file.name} is not as it was signed ({type(error).__name__})"))
             continue
         yield file.name, heads
@@ -170,9 +182,7 @@ def _public_key_file(folder: Path, key: Ed25519PrivateKey) -> None:
     path = folder / "public-key.pem"
     if not path.exists():
         path.write_bytes(
-            key.public_key().public_bytes(
-                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-            )
+            key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         )
 
 
@@ -181,3 +191,5 @@ def _canonical(value: Mapping[str, Any]) -> str:
 
 
 _APPEND = text("SELECT audit.append(:actor, :action, :items, :payload)")
+_LANES = text("SELECT lane, entries, head FROM audit.lane ORDER BY lane")
+_LANES_OF_ENTRIES = text("SELECT DISTINCT lane FROM audit.entry ORDER BY lane")

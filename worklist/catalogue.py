@@ -74,7 +74,7 @@ def profile_id_of(connection: Connection, wanted: Profile, ionising: Sequence[bo
 
     `ionising` has one entry per exam of the work; unmapped work counts as ionising, the stricter.
     """
-    found = connection.scalar(select(profile.c.id).where(profile.c.key == wanted.key))
+    found: int | None = connection.scalar(select(profile.c.id).where(profile.c.key == wanted.key))
     if found is not None:
         return found
     connection.execute(

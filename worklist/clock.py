@@ -26,7 +26,7 @@ class ClockWasMoved(RuntimeError):
 
 def now(connection: Connection) -> datetime:
     """Give the instant (aware UTC) by the database's clock, as of this statement."""
-    moment: datetime = connection.scalar(text("SELECT radpool_now()"))  # type: ignore[assignment]
+    moment: datetime = connection.scalar(text("SELECT radpool_now()"))
     return moment
 
 
@@ -38,7 +38,7 @@ def set_test_clock(connection: Connection, *, enabled: bool) -> None:
     ClockWasMoved
         If it may not but has been: leases, due times and pay would be judged by a wrong clock.
     """
-    moved_by: timedelta = connection.scalar(text("SELECT moved_by FROM test_clock"))  # type: ignore[assignment]
+    moved_by: timedelta = connection.scalar(text("SELECT moved_by FROM test_clock"))
     if not enabled and moved_by:
         raise ClockWasMoved(moved_by)
     connection.execute(text("UPDATE test_clock SET enabled = :enabled WHERE enabled <> :enabled"), {"enabled": enabled})

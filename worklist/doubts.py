@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, func, update
+from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from worklist.db.tables.work import worklist_exception
@@ -52,3 +52,28 @@ def close_doubts(connection: Connection, item_id: int, kind: str, *, by: str, ou
         )
         .values(closed_at=func.radpool_now(), closed_by=by, outcome=outcome)
     ).rowcount
+
+
+def list_doubts(
+    connection: Connection, *, trust: str | None, every_trust: bool, kind: str | None = None, limit: int = 100
+) -> list[dict[str, Any]]:
+    """Give open exceptions, the oldest first: of one trust, or of all with those of no trust."""
+    statement = select(worklist_exception).where(worklist_exception.c.closed_at.is_(None))
+    if not every_trust:
+        statement = statement.where(worklist_exception.c.trust_ods == trust)
+    if kind is not None:
+        statement = statement.where(worklist_exception.c.kind == kind)
+    return [
+        {
+            "id": row.id,
+            "kind": row.kind,
+            "trust": row.trust_ods,
+            "source": row.source_ae_title,
+            "item_id": row.item_id,
+            "detail": row.detail,
+            "occurrences": row.occurrences,
+            "opened_at": row.opened_at,
+            "last_seen_at": row.last_seen_at,
+        }
+        for row in connection.execute(statement.order_by(worklist_exception.c.opened_at).limit(limit))
+    ]

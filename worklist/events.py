@@ -13,7 +13,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Engine, insert, select, text
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError as PoolTimeout
 
 from worklist.db.tables.log import consumer_checkpoint, event, event_position, parked_event
 
@@ -115,7 +115,7 @@ def _apply_or_park(connection: Connection, consumer: str, apply: Apply, one: Eve
     try:
         with connection.begin_nested():
             apply(connection, one)
-    except (OperationalError, InterfaceError):
+    except (OperationalError, InterfaceError, PoolTimeout):
         raise  # the database's fault, not the event's: it is tried again, never parked
     except Exception as error:
         log.exception("event parked", consumer=consumer, position=one.position, kind=one.kind)

@@ -65,12 +65,14 @@ def map_exams(
 ) -> tuple[MappedExam, ...]:
     """Map the exams of one accession; at least one row comes back.
 
+    An exam named twice, in other words or by codes of two schemes, is one exam.
     A code whose exam needs images that did not come (a CT code on MR images) is not believed: the
     exam is unmapped, for a person to classify.
     """
     for codes, named in ((requested, "requested-code"), (performed, "performed-code")):
         if codes:
-            return tuple(_map_code(code, description, named, image_modalities, catalogue) for code in codes)
+            mapped = (_map_code(code, description, named, image_modalities, catalogue) for code in codes)
+            return tuple({one.exam.code if one.exam else (one.code_as_sent,): one for one in mapped}.values())
     exam = _by_description(description, catalogue)
     if exam is None:
         return (MappedExam(None, None, description, "unmapped"),)
@@ -82,7 +84,7 @@ def accession_minutes(exams: Sequence[MappedExam], *, unmapped_minutes: Decimal)
 
     An unmapped exam counts `unmapped_minutes`. The 60% is a proposed default for a second region.
     """
-    each = sorted((mapped.exam.reporting_minutes if mapped.exam else unmapped_minutes for mapped in exams), reverse=True)
+    each = sorted((one.exam.reporting_minutes if one.exam else unmapped_minutes for one in exams), reverse=True)
     return (each[0] + sum(each[1:], Decimal(0)) * Decimal("0.6")).quantize(Decimal("0.01"))
 
 

@@ -37,16 +37,12 @@ def facts_of(received: ReceivedObject) -> dict[str, list[Any]]:
         "study_date": _one(received.study_date.isoformat() if received.study_date else None),
         "modality": _one(received.modality if received.is_image else None),
     }
-    return {name: sorted(values) for name, values in stated.items() if values}
+    return merge({name: values for name, values in stated.items() if values}, {})
 
 
 def merge(one: Facts, other: Facts) -> dict[str, list[Any]]:
     """Give the facts of both; the order of the two does not matter."""
-    merged = {name: [tuple(v) if isinstance(v, list) else v for v in values] for name, values in one.items()}
-    for name, values in other.items():
-        seen = set(merged.get(name, ())) | {tuple(v) if isinstance(v, list) else v for v in values}
-        merged[name] = sorted(seen)[:_MOST_VALUES]
-    return {name: [list(v) if isinstance(v, tuple) else v for v in values] for name, values in merged.items()}
+    return {name: _settled([*one.get(name, ()), *other.get(name, ())]) for name in sorted({*one, *other})}
 
 
 def merge_all(many: Iterable[Facts]) -> dict[str, list[Any]]:
@@ -60,6 +56,12 @@ def merge_all(many: Iterable[Facts]) -> dict[str, list[Any]]:
 def codes(facts: Facts, name: str) -> tuple[Code, ...]:
     """Unpack the codes of one fact."""
     return tuple(Code(*packed) for packed in facts.get(name, ()))
+
+
+def _settled(values: Iterable[Any]) -> list[Any]:
+    """Sort values, drop what stands twice and what is too many; codes are lists of words."""
+    distinct = sorted({tuple(value) if isinstance(value, list) else value for value in values})
+    return [list(value) if isinstance(value, tuple) else value for value in distinct[:_MOST_VALUES]]
 
 
 def _pack(code: Code) -> list[str]:

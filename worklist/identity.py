@@ -10,13 +10,11 @@ import re
 import unicodedata
 from datetime import date
 
-import nhs_number
+from nhs_number.constants import REGION_ENGLAND_WALES_IOM, REGION_SYNTHETIC
+from nhs_number.validate import is_valid
 
 #: Ranges in which a number may stand: England's own, and the range kept for synthetic data.
-_REGIONS = (
-    nhs_number.REGION_ENGLAND_WALES_IOM,
-    nhs_number.REGION_SYNTHETIC,
-)
+_REGIONS = (REGION_ENGLAND_WALES_IOM, REGION_SYNTHETIC)
 _AGE_STRING = re.compile(r"^(\d{3})([DWMY])$")
 _OLDEST_YEARS = 130
 
@@ -25,7 +23,7 @@ def nhs_number_status(number: str | None) -> str:
     """Give `not-sent`, `invalid` (check digit or range) or `present-untraced`."""
     if not number:
         return "not-sent"
-    valid = any(nhs_number.is_valid(number, for_region=region) for region in _REGIONS)
+    valid = any(is_valid(number, for_region=region) for region in _REGIONS)
     return "present-untraced" if valid else "invalid"
 
 
@@ -33,18 +31,15 @@ def age_at(birth_date: date | None, exam_date: date | None, age_as_sent: str | N
     """Give the age in completed years at the exam, or None where it is not known.
 
     A birth date after the exam, or one that makes the patient older than anyone, says nothing; so
-    then, and where it is missing, does PatientAge (DICOM AS, such as `045Y`) decide.
+    then, and where it is missing, does PatientAge (DICOM AS, such as `045Y`) decide. Weeks or days
+    that fit two ages say nothing either.
     """
     if birth_date is not None and exam_date is not None:
         had_birthday = (exam_date.month, exam_date.day) >= (birth_date.month, birth_date.day)
         years = exam_date.year - birth_date.year - (not had_birthday)
-        return years if 0 <= years <= _OLDEST_YEARS else None
-    match = _AGE_STRING.match(age_as_sent or "")
-    if match is None:
-        return None
-    count, unit = int(match[1]), match[2]
-    years = {"Y": count, "M": count // 12, "W": count // 52, "D": count // 365}[unit]
-    return years if years <= _OLDEST_YEARS else None
+        if 0 <= years <= _OLDEST_YEARS:
+            return years
+    return _years_as_sent(age_as_sent or "")
 
 
 def name_key(family_name: str | None, given_name: str | None) -> str | None:
@@ -52,6 +47,19 @@ def name_key(family_name: str | None, given_name: str | None) -> str | None:
     if not family_name:
         return None
     return f"{_plain(family_name)}^{_plain(given_name or '')}"
+
+
+def _years_as_sent(age: str) -> int | None:
+    match = _AGE_STRING.match(age)
+    if match is None:
+        return None
+    count, unit = int(match[1]), match[2]
+    if unit in "YM":
+        years = count if unit == "Y" else count // 12
+        return years if years <= _OLDEST_YEARS else None
+    fewest_days, most_days = (count, count) if unit == "D" else (7 * count, 7 * count + 6)
+    fewest, most = fewest_days // 366, most_days // 365
+    return fewest if fewest == most else None
 
 
 def _plain(text: str) -> str:

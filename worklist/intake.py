@@ -15,23 +15,22 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
+from worklist.accessions import item_of_accession, lock_accession, open_item
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.work import (
     instance,
-    item,
     item_study,
-    order_identity,
-    patient,
     series,
     study,
     study_identity,
 )
 from worklist.doubts import open_doubt
 from worklist.facts import facts_of, merge
-from worklist.identity import name_key, nhs_number_status
 from worklist.item import REPORTED, ItemState, Move
-from worklist.moves import append_item_event, lock_item, make_move
-from worklist.study import PatientAsSent, ReceivedObject
+from worklist.local_time import LocalTime
+from worklist.moves import lock_item, make_move
+from worklist.patients import can_be_patient_of, record_patient
+from worklist.study import ReceivedObject
 
 
 class StudyOfAnotherTrust(ValueError):
@@ -61,6 +60,8 @@ def receive_object(connection: Connection, sender: Sender, received: ReceivedObj
     view_as(connection, Viewer(trust=sender.trust))
     row = _known_study(connection, sender, received.study_instance_uid)
     if row is None:
+        if received.accession_number:
+            lock_accession(connection, sender.trust, received.accession_number)  # before the patient, as orders do
         row = _new_study(connection, sender, received)
     is_new = _add_instance(connection, row.id, received)
     if is_new:
@@ -88,7 +89,7 @@ def _known_study(connection: Connection, sender: Sender, uid: str) -> Row[Any] |
 
 
 def _new_study(connection: Connection, sender: Sender, received: ReceivedObject) -> Row[Any]:
-    patient_id = _record_patient(connection, sender.trust, received.patient)
+    patient_id = record_patient(connection, sender.trust, received.patient)
     row = connection.execute(
         insert(study)
         .values(trust_ods=sender.trust, patient_id=patient_id, source_ae_title=sender.ae_title)
@@ -102,41 +103,13 @@ def _new_study(connection: Connection, sender: Sender, received: ReceivedObject)
     return row
 
 
-def _record_patient(connection: Connection, trust: str, sent: PatientAsSent) -> int:
-    """Insert the patient or bring the known one up to date; only (trust, issuer, identifier) is a key."""
-    values = {
-        "nhs_number": sent.nhs_number,
-        "nhs_number_status": nhs_number_status(sent.nhs_number),
-        "family_name": sent.family_name,
-        "given_name": sent.given_name,
-        "name_key": name_key(sent.family_name, sent.given_name),
-        "birth_date": sent.birth_date,
-        "sex": sent.sex,
-    }
-    stated = {name: value for name, value in values.items() if value not in (None, "not-sent")}
-    statement = insert(patient).values(
-        trust_ods=trust, issuer=sent.issuer or "", identifier=sent.identifier, **values
-    )
-    if sent.identifier is None:
-        return int(connection.execute(statement.returning(patient.c.id)).scalar_one())
-    return int(
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["trust_ods", "issuer", "identifier"],
-                set_={**stated, "updated_at": func.radpool_now()},
-            ).returning(patient.c.id)
-        ).scalar_one()
-    )
-
-
 def _add_instance(connection: Connection, study_id: int, received: ReceivedObject) -> bool:
     series_id = connection.execute(
         insert(series)
-        .values(
-            study_id=study_id, series_digest=digest_of(received.series_instance_uid), modality=received.modality
-        )
+        .values(study_id=study_id, series_digest=digest_of(received.series_instance_uid), modality=received.modality)
         .on_conflict_do_update(
-            index_elements=["study_id", "series_digest"], set_={"modality": func.coalesce(series.c.modality, text("excluded.modality"))}
+            index_elements=["study_id", "series_digest"],
+            set_={"modality": func.coalesce(series.c.modality, text("excluded.modality"))},
         )
         .returning(series.c.id)
     ).scalar_one()
@@ -164,7 +137,7 @@ def _add_to_study(connection: Connection, row: Row[Any], sender: Sender, receive
     if received.is_image and received.modality not in row.modalities:
         values["modalities"] = sorted([*row.modalities, received.modality])
     ended = received.acquisition_ended if received.is_image else None
-    if ended is not None and (row.acquisition_ended_at is None or ended.at > row.acquisition_ended_at):
+    if ended is not None and _is_later(ended, row):
         values |= {
             "acquisition_ended_at": ended.at,
             "acquisition_ended_as_sent": ended.as_sent,
@@ -175,50 +148,32 @@ def _add_to_study(connection: Connection, row: Row[Any], sender: Sender, receive
     return connection.execute(update(study).where(study.c.id == row.id).values(values).returning(study)).one()
 
 
+def _is_later(ended: LocalTime, row: Row[Any]) -> bool:
+    """Whether an end of acquisition is later than the one known; of two alike the same one always counts."""
+    if row.acquisition_ended_at is None:
+        return True
+    known = (row.acquisition_ended_at, row.acquisition_ended_source, row.acquisition_ended_as_sent)
+    return (ended.at, ended.source, ended.as_sent) > known
+
+
 def _ensure_item(
     connection: Connection, row: Row[Any], sender: Sender, received: ReceivedObject, *, is_new: bool
 ) -> None:
     """Join the study to the item of its accession; make the item where there is none yet."""
     linked = connection.scalar(select(item_study.c.item_id).where(item_study.c.study_id == row.id).limit(1))
     if linked is None:
-        linked = _item_of_accession(connection, sender.trust, received.accession_number)
+        if received.accession_number:
+            lock_accession(connection, sender.trust, received.accession_number)
+            linked = item_of_accession(connection, sender.trust, received.accession_number)
         if linked is None:
-            linked = _new_item(connection, row, received.accession_number)
+            linked = open_item(connection, sender.trust, row.patient_id, received.accession_number, ItemState.ARRIVING)
         connection.execute(insert(item_study).values(item_id=linked, study_id=row.id))
-        _note_doubts(connection, linked, sender, received, row.patient_id)
+        _note_doubts(connection, linked, sender, received)
     if is_new:
-        _note_arrival(connection, linked, sender)
+        _note_arrival(connection, linked, sender, received)
 
 
-def _item_of_accession(connection: Connection, trust: str, accession_number: str | None) -> int | None:
-    if not accession_number:
-        return None
-    connection.execute(_LOCK_UID, {"uid": f"{trust}\x1f{accession_number}"})
-    return connection.scalar(
-        select(order_identity.c.item_id).where(
-            order_identity.c.trust_ods == trust, order_identity.c.accession_number == accession_number
-        )
-    )
-
-
-def _new_item(connection: Connection, row: Row[Any], accession_number: str | None) -> int:
-    made = connection.execute(
-        insert(item)
-        .values(trust_ods=row.trust_ods, patient_id=row.patient_id, state=ItemState.ARRIVING.value)
-        .returning(item)
-    ).one()
-    connection.execute(
-        insert(order_identity).values(
-            item_id=made.id, trust_ods=row.trust_ods, accession_number=accession_number or None
-        )
-    )
-    append_item_event(connection, made, "item.opened")
-    return int(made.id)
-
-
-def _note_doubts(
-    connection: Connection, item_id: int, sender: Sender, received: ReceivedObject, patient_id: int
-) -> None:
+def _note_doubts(connection: Connection, item_id: int, sender: Sender, received: ReceivedObject) -> None:
     found = list(received.header_faults)
     if not received.accession_number:
         found.append(("AccessionNumber", "missing"))
@@ -241,8 +196,7 @@ def _note_doubts(
             item_id=item_id,
             detail=f"{keyword}: {reason}",
         )
-    other = connection.scalar(select(item.c.patient_id).where(item.c.id == item_id))
-    if other != patient_id:
+    if not can_be_patient_of(connection, item_id, received.patient):
         open_doubt(
             connection,
             "accession-of-two-patients",
@@ -253,12 +207,20 @@ def _note_doubts(
         )
 
 
-def _note_arrival(connection: Connection, item_id: int, sender: Sender) -> None:
-    """Move an ordered item on, and tell people of images that came after the report."""
+def _note_arrival(connection: Connection, item_id: int, sender: Sender, received: ReceivedObject) -> None:
+    """Move an ordered item on, and tell people of images that nobody will read."""
     row = lock_item(connection, item_id)
     if row.state == ItemState.ORDERED:
         make_move(connection, row, Move.IMAGES_ARRIVED)
-    elif row.state in REPORTED:
+    elif row.state == ItemState.CANCELLED:
+        open_doubt(
+            connection,
+            "images-of-cancelled-order",
+            trust=sender.trust,
+            item_id=item_id,
+            detail="the order was cancelled and there are images",
+        )
+    elif row.state in REPORTED and not _before_home_report(row, received):
         open_doubt(
             connection,
             "late-images",
@@ -269,8 +231,16 @@ def _note_arrival(connection: Connection, item_id: int, sender: Sender) -> None:
         )
 
 
+def _before_home_report(row: Row[Any], received: ReceivedObject) -> bool:
+    """Whether the home RIS reported after this was acquired: then its report covers it, however late it comes."""
+    ended = received.acquisition_ended
+    if row.state != ItemState.REPORTED_ELSEWHERE or row.reported_at is None or ended is None:
+        return False
+    return bool(ended.at <= row.reported_at)
+
+
 def _today(connection: Connection) -> date:
-    today: date = connection.scalar(text("SELECT (radpool_now() AT TIME ZONE 'Europe/London')::date"))  # type: ignore[assignment]
+    today: date = connection.scalar(text("SELECT (radpool_now() AT TIME ZONE 'Europe/London')::date"))
     return today
 
 

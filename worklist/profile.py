@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Profile:
         """One text per profile, readable, used as its unique key."""
         groups = ",".join(map(str, self.exam_groups)) + ("+unmapped" if self.unmapped else "")
         age = "unknown" if self.age_from is None else f"{self.age_from}-{'' if self.age_to is None else self.age_to}"
-        return f"exams={groups}|age={age}|setting={self.setting or 'unknown'}|flags={','.join(self.flags)}"
+        return f"exams={groups}|age={age}|setting={self.setting or 'unknown'}|flags={','.join(quote(flag, safe=' ') for flag in self.flags)}"
 
 
 def profile_of(
@@ -102,6 +103,6 @@ def exam_groups(ionising_of_exam: Mapping[str, bool], scopes: Sequence[ScopeTerm
     return sorted(tuple(codes) for codes in alike.values())
 
 
-def exam_group_key(codes: Sequence[str]) -> str:
-    """Give the unique key of a group: a digest of its codes, so that a group is never redefined."""
-    return hashlib.sha256("\n".join(sorted(codes)).encode()).hexdigest()
+def exam_group_key(codes: Sequence[str], *, ionising: bool) -> str:
+    """Give the unique key of a group: a digest of all that it is, so that a group is never redefined."""
+    return hashlib.sha256("\n".join([str(ionising), *sorted(codes)]).encode()).hexdigest()

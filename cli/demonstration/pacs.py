@@ -6,6 +6,7 @@ and nothing is decompressed. No header value enters a reason for refusal.
 
 from __future__ import annotations
 
+import socket
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -16,7 +17,7 @@ from typing import NamedTuple
 
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_file_meta_info
-from pynetdicom import AE, _config
+from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
 
@@ -150,7 +151,12 @@ class _Sender:
     def _associate(self, objects: Iterable[_Object]) -> Association:
         entity = AE(ae_title=self._ae_title)
         entity.requested_contexts = _contexts(objects)
-        return entity.associate(self._peer.host, self._peer.port, ae_title=self._peer.ae_title)
+        return entity.associate(
+            self._peer.host,
+            self._peer.port,
+            ae_title=self._peer.ae_title,
+            evt_handlers=[(evt.EVT_CONN_OPEN, _send_without_delay)],
+        )
 
     def _store(self, association: Association, objects: Sequence[_Object], answers: list[str | None]) -> None:
         """Add an answer for each object until the association is lost."""
@@ -175,6 +181,13 @@ class _Sender:
     def _done(self, objects: int) -> None:
         if self._progress is not None:
             self._progress(objects)
+
+
+def _send_without_delay(event: evt.Event) -> None:
+    """Switch Nagle's algorithm off: it would hold each data set until the command is acknowledged."""
+    connection = event.assoc.dul.socket
+    if connection is not None and connection.socket is not None:
+        connection.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _contexts(objects: Iterable[_Object]) -> list[PresentationContext]:

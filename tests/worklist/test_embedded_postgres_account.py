@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from worklist.db.embedded import Cluster, EmbeddedPostgresError, binary, running, start, stop
+from worklist.db.embedded import process as embedded_process
 from worklist.db.embedded.account import (
     ServerAccount,
     ServerAccountError,
@@ -60,7 +61,7 @@ def works(cluster: Cluster) -> bool:
 
 
 def process_facts(cluster: Cluster) -> dict[str, str]:
-    master = process.postmaster(cluster.data_dir)
+    master = embedded_process.postmaster(cluster.data_dir)
     assert master is not None
     lines = Path(f"/proc/{master.pid}/status").read_text().splitlines()
     return {name: value.strip() for name, value in (line.split(":", 1) for line in lines)}

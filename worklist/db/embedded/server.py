@@ -5,6 +5,7 @@ shares one lock file among all users of the machine and, as root, opens every fo
 data folder to the whole world. Here everything belongs to one folder DIR:
 
 - `DIR/postgres` the cluster, `DIR/postgres.log` its log (and one older file),
+- `DIR/postgres.port` the port of the last start, taken again where it is free,
 - `DIR/postgres.lock` locked by whoever is starting or stopping the server,
 - `DIR/postgres.alive` locked by the server's processes as long as one of them lives,
 - `DIR/secrets/ROLE.password` one random password per role.
@@ -129,7 +130,7 @@ def _adopt(place: Place) -> Cluster | None:
     master = processes.postmaster(place.data_dir)
     if master is not None and master.status != "stopping":
         wanted = [str(binary("postgres")), "-D", str(place.data_dir), *place.settings]
-        # The last two words are the port, and each start takes another one.
+        # The last two words are the port, which may change from start to start.
         if list(master.command[:-2]) == wanted:
             deadline = time.monotonic() + READY_SECONDS
             while master is not None and time.monotonic() < deadline:
@@ -147,11 +148,13 @@ def _launch(place: Place) -> Cluster:
         (place.data_dir / "postmaster.pid").unlink(missing_ok=True)
         if place.log.exists() and place.log.stat().st_size > LOG_BYTES:
             place.log.replace(place.log.with_suffix(".log.1"))
-        for _ in range(PORT_ATTEMPTS):
+        for attempt in range(PORT_ATTEMPTS):
             beginning = place.log.stat().st_size if place.log.exists() else 0
-            port = _free_port()
+            # The last port first: clients that wait for a server that died find it again.
+            port = (_last_port(place) if attempt == 0 else None) or _free_port()
             child = _spawn(place, port, alive)
             if _becomes_ready(place, child):
+                (place.directory / "postgres.port").write_text(str(port))
                 return Cluster(place.data_dir, port)
             tail = tail_of(place.log, beginning)
             if "Address already in use" not in tail:
@@ -232,6 +235,18 @@ def _locked_within(descriptor: int, seconds: float) -> bool:
             time.sleep(processes.POLL_SECONDS)
         else:
             return True
+
+
+def _last_port(place: Place) -> int | None:
+    """Give the port of the last start, if nobody has it now."""
+    try:
+        port = int((place.directory / "postgres.port").read_text())
+        with socket.socket() as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((LISTEN_ADDRESS, port))
+    except (OSError, ValueError, OverflowError):
+        return None
+    return port
 
 
 def _free_port() -> int:

@@ -165,3 +165,11 @@ reporter_trust = Table(
     PrimaryKeyConstraint("reporter_id", "trust_ods", "ionising"),
     comment="Index of entitlement per performing trust, ionising work apart; derived, never the judge.",
 )
+
+reporter_indexed = Table(
+    "reporter_indexed",
+    metadata,
+    Column("reporter_id", Integer, ForeignKey("reporter.id"), primary_key=True),
+    Column("good_until", Instant, nullable=False, comment="When a date next changes what this reporter may report."),
+    comment="Reporters whose rows in reporter_profile and reporter_trust are up to date, and until when.",
+)

@@ -11,49 +11,48 @@ $$ SELECT nullif(current_setting('radpool.reporter', true), '')::integer $$;
 CREATE FUNCTION network_wide() RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS
 $$ SELECT coalesce(current_setting('radpool.network', true), '') = 'on' $$;
 
+-- Names are qualified: this runs with the caller's search path, where a temporary table would stand first.
 CREATE FUNCTION offered_to_me(item bigint) RETURNS boolean LANGUAGE sql STABLE AS $$
-  SELECT current_reporter() IS NOT NULL AND (
-    EXISTS (SELECT FROM claim c WHERE c.item_id = item AND c.reporter_id = current_reporter()
+  SELECT public.current_reporter() IS NOT NULL AND (
+    EXISTS (SELECT FROM public.claim c WHERE c.item_id = item AND c.reporter_id = public.current_reporter()
             AND (c.ended_at IS NULL OR c.end_reason = 'reported'))
-    OR EXISTS (SELECT FROM assignment a WHERE a.item_id = item AND a.reporter_id = current_reporter()
-               AND a.valid_until > radpool_now()))
+    OR EXISTS (SELECT FROM public.assignment a WHERE a.item_id = item AND a.reporter_id = public.current_reporter()
+               AND a.valid_until > public.radpool_now()))
 $$;
 
+-- What is one's own may be written; what is offered, or seen network-wide, may only be read.
 ALTER TABLE patient ENABLE ROW LEVEL SECURITY;
 ALTER TABLE patient FORCE ROW LEVEL SECURITY;
-CREATE POLICY own_or_offered ON patient TO radpool_app
-  USING (trust_ods = current_trust()
-         OR EXISTS (SELECT FROM item i WHERE i.patient_id = patient.id AND offered_to_me(i.id)))
-  WITH CHECK (trust_ods = current_trust());
+CREATE POLICY own ON patient TO radpool_app
+  USING (trust_ods = current_trust()) WITH CHECK (trust_ods = current_trust());
+CREATE POLICY offered ON patient FOR SELECT TO radpool_app
+  USING (current_reporter() IS NOT NULL
+         AND EXISTS (SELECT FROM public.item i WHERE i.patient_id = patient.id AND offered_to_me(i.id)));
 CREATE POLICY maintenance ON patient TO radpool_owner USING (true) WITH CHECK (true);
 
 ALTER TABLE order_identity ENABLE ROW LEVEL SECURITY;
 ALTER TABLE order_identity FORCE ROW LEVEL SECURITY;
-CREATE POLICY own_or_offered ON order_identity TO radpool_app
-  USING (trust_ods = current_trust() OR network_wide() OR offered_to_me(item_id))
-  WITH CHECK (trust_ods = current_trust());
+CREATE POLICY own ON order_identity TO radpool_app
+  USING (trust_ods = current_trust()) WITH CHECK (trust_ods = current_trust());
+CREATE POLICY offered ON order_identity FOR SELECT TO radpool_app USING (network_wide() OR offered_to_me(item_id));
 CREATE POLICY maintenance ON order_identity TO radpool_owner USING (true) WITH CHECK (true);
-
-ALTER TABLE item_order ENABLE ROW LEVEL SECURITY;
-ALTER TABLE item_order FORCE ROW LEVEL SECURITY;
-CREATE POLICY own_or_offered ON item_order TO radpool_app
-  USING (trust_ods = current_trust() OR offered_to_me(item_id))
-  WITH CHECK (trust_ods = current_trust());
-CREATE POLICY maintenance ON item_order TO radpool_owner USING (true) WITH CHECK (true);
 
 ALTER TABLE study_identity ENABLE ROW LEVEL SECURITY;
 ALTER TABLE study_identity FORCE ROW LEVEL SECURITY;
-CREATE POLICY own_or_offered ON study_identity TO radpool_app
-  USING (trust_ods = current_trust() OR network_wide()
-         OR EXISTS (SELECT FROM item_study s WHERE s.study_id = study_identity.study_id AND offered_to_me(s.item_id)))
-  WITH CHECK (trust_ods = current_trust());
+CREATE POLICY own ON study_identity TO radpool_app
+  USING (trust_ods = current_trust()) WITH CHECK (trust_ods = current_trust());
+CREATE POLICY offered ON study_identity FOR SELECT TO radpool_app
+  USING (network_wide()
+         OR (current_reporter() IS NOT NULL
+             AND EXISTS (SELECT FROM public.item_study s
+                         WHERE s.study_id = study_identity.study_id AND offered_to_me(s.item_id))));
 CREATE POLICY maintenance ON study_identity TO radpool_owner USING (true) WITH CHECK (true);
 
 ALTER TABLE report_text ENABLE ROW LEVEL SECURITY;
 ALTER TABLE report_text FORCE ROW LEVEL SECURITY;
-CREATE POLICY own_or_offered ON report_text TO radpool_app
-  USING (trust_ods = current_trust() OR offered_to_me(item_id))
-  WITH CHECK (trust_ods = current_trust() OR offered_to_me(item_id));
+CREATE POLICY own ON report_text TO radpool_app
+  USING (trust_ods = current_trust()) WITH CHECK (trust_ods = current_trust());
+CREATE POLICY offered ON report_text FOR SELECT TO radpool_app USING (offered_to_me(item_id));
 CREATE POLICY maintenance ON report_text TO radpool_owner USING (true) WITH CHECK (true);
 
 -- Which trust owns a study UID, without showing the study: a UID has one owner, the performer.
@@ -97,31 +96,38 @@ ALTER TABLE audit.lane SET (fillfactor = 10);
 INSERT INTO audit.lane (lane, entries, head)
   SELECT n, 0, sha256(convert_to('radpool audit lane ' || n, 'UTF8')) FROM generate_series(0, 63) n;
 
+-- The actor's length stands before it, so that no text can move between actor and action unseen.
 CREATE FUNCTION audit.link_of(previous bytea, lane smallint, sequence bigint, at timestamptz, actor text, action text,
                               items bigint[], payload_digest bytea) RETURNS bytea
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
   SELECT sha256(previous || convert_to(concat_ws(E'\x1f', lane, sequence, (extract(epoch FROM at) * 1000000)::bigint,
-                actor, action, array_to_string(items, ',')), 'UTF8') || payload_digest)
+                length(actor), actor, action, array_to_string(items, ',')), 'UTF8') || payload_digest)
 $$;
 
 -- Appends one entry to a lane that no other transaction holds, so that writers do not queue behind each other.
--- To be called last in the act's transaction: the lane stays locked until its commit.
+-- To be called last in the act's transaction: the lane stays locked until its commit. A transaction that appends
+-- again stays in its lane, so that nobody ever holds one lane and waits for another.
 CREATE FUNCTION audit.append(actor text, action text, items bigint[], payload text) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, audit, pg_temp AS $$
 DECLARE
   free audit.lane;
   start smallint := floor(random() * 64);
+  mine smallint := nullif(current_setting('radpool.audit_lane', true), '')::smallint;
   moment timestamptz := radpool_now();
   digest bytea := sha256(convert_to(payload, 'UTF8'));
   new_link bytea;
 BEGIN
-  SELECT * INTO free FROM audit.lane l WHERE l.lane >= start ORDER BY l.lane LIMIT 1 FOR UPDATE SKIP LOCKED;
+  SELECT * INTO free FROM audit.lane l WHERE l.lane = mine FOR UPDATE;
+  IF NOT FOUND THEN
+    SELECT * INTO free FROM audit.lane l WHERE l.lane >= start ORDER BY l.lane LIMIT 1 FOR UPDATE SKIP LOCKED;
+  END IF;
   IF NOT FOUND THEN
     SELECT * INTO free FROM audit.lane l ORDER BY l.lane LIMIT 1 FOR UPDATE SKIP LOCKED;
   END IF;
   IF NOT FOUND THEN
     SELECT * INTO free FROM audit.lane l WHERE l.lane = start FOR UPDATE;
   END IF;
+  PERFORM set_config('radpool.audit_lane', free.lane::text, true);
   new_link := audit.link_of(free.head, free.lane, free.entries + 1, moment, actor, action, items, digest);
   INSERT INTO audit.entry (lane, sequence, at, actor, action, items, payload, payload_digest, link)
     VALUES (free.lane, free.entries + 1, moment, actor, action, items, payload, digest, new_link);
@@ -132,25 +138,30 @@ END $$;
 CREATE TABLE event_default PARTITION OF event DEFAULT;
 CREATE TABLE audit.entry_default PARTITION OF audit.entry DEFAULT;
 
+-- A month whose rows lie in the default partition already (the clock was moved) keeps them there.
 CREATE FUNCTION ensure_month_partitions(months_ahead integer) RETURNS integer
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, audit, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, audit, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
   made integer := 0;
   first timestamptz;
+  following timestamptz;
   name text;
 BEGIN
   PERFORM pg_advisory_xact_lock(7223002);
   FOR n IN 0..months_ahead LOOP
     first := date_trunc('month', radpool_now(), 'UTC') + make_interval(months => n);
+    following := first + interval '1 month';
     name := to_char(first AT TIME ZONE 'UTC', '"_"YYYY"_"MM');
-    IF to_regclass('public.event' || name) IS NULL THEN
+    IF to_regclass('public.event' || name) IS NULL
+       AND NOT EXISTS (SELECT FROM public.event_default e WHERE e.at >= first AND e.at < following) THEN
       EXECUTE format('CREATE TABLE public.%I PARTITION OF public.event FOR VALUES FROM (%L) TO (%L)',
-                     'event' || name, first, first + interval '1 month');
+                     'event' || name, first, following);
       made := made + 1;
     END IF;
-    IF to_regclass('audit.entry' || name) IS NULL THEN
+    IF to_regclass('audit.entry' || name) IS NULL
+       AND NOT EXISTS (SELECT FROM audit.entry_default e WHERE e.at >= first AND e.at < following) THEN
       EXECUTE format('CREATE TABLE audit.%I PARTITION OF audit.entry FOR VALUES FROM (%L) TO (%L)',
-                     'entry' || name, first, first + interval '1 month');
+                     'entry' || name, first, following);
       made := made + 1;
     END IF;
   END LOOP;
@@ -168,7 +179,7 @@ GRANT SELECT ON audit.lane, audit.entry TO radpool_app;
 GRANT INSERT, UPDATE, DELETE ON
   trust, source, ris, exam, exam_alias, target_rule, patient, study, study_identity, series, instance, item,
   order_identity, item_order, item_exam, item_study, worklist_exception, reading, reporter, registration, engagement,
-  entitlement, scope_of_practice, scope_grant, reporting_session, reporter_profile, reporter_trust, profile_indexed, claim,
+  entitlement, scope_of_practice, scope_grant, reporting_session, reporter_profile, reporter_trust, profile_indexed, reporter_indexed, claim,
   assignment, plan_run, item_exclusion, report, report_text, consumer_checkpoint, parked_event,
   idempotency_key, app_user, api_token, outsource_price, held_pay
   TO radpool_app;

@@ -390,6 +390,17 @@ CREATE TABLE registration (
 
 COMMENT ON TABLE registration IS 'Professional registration (GMC, HCPC), good to the end of valid_until.';
 
+CREATE TABLE reporter_indexed (
+  reporter_id INTEGER NOT NULL,
+  good_until TIMESTAMP WITH TIME ZONE NOT NULL,
+  CONSTRAINT reporter_indexed_pkey PRIMARY KEY (reporter_id),
+  CONSTRAINT reporter_indexed_reporter_id_fkey FOREIGN KEY(reporter_id) REFERENCES reporter (id)
+);
+
+COMMENT ON TABLE reporter_indexed IS 'Reporters whose rows in reporter_profile and reporter_trust are up to date, and until when.';
+
+COMMENT ON COLUMN reporter_indexed.good_until IS 'When a date next changes what this reporter may report.';
+
 CREATE TABLE reporter_profile (
   reporter_id INTEGER NOT NULL,
   profile_id INTEGER NOT NULL,

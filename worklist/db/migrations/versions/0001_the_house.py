@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 def upgrade() -> None:
     """Create everything."""
     connection = op.get_bind().connection.driver_connection
+    assert connection is not None
     for name in ("0001_tables.sql", "0001_laws.sql"):
         connection.execute((HERE / name).read_text())  # the driver's own: no parameters, many statements
 

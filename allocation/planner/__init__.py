@@ -1,0 +1,1 @@
+"""Who should read what next, for the whole network at once."""

@@ -1,0 +1,180 @@
+"""Runs a planner: reads the moment, solves, writes the difference to the plan in force; one at a time.
+
+The plan is advice to the claim, never a right: what it assigns is judged again when claimed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, delete, insert, select, text
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from allocation.claims import session_of
+from allocation.planner.problem import Plan, Problem, WaitingReading, Worker
+from allocation.workforce import index_new_profiles
+from worklist import events
+from worklist.clock import now
+from worklist.db.tables.claims import assignment, plan_run
+from worklist.db.tables.people import reporter, reporter_profile, reporter_trust, reporting_session
+
+#: Held while a plan is made; other allocators stand by.
+_PLANNER_LOCK = 7223007
+#: How far ahead sessions are planned into.
+HORIZON = timedelta(hours=12)
+
+Solve = Callable[[Problem], Plan]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRun:
+    """What one run did: readings looked at, placed, and assignments changed against the last plan."""
+
+    readings: int
+    assigned: int
+    changed: int
+    seconds: float
+
+
+def replan(engine: Engine, solve: Solve, *, solver: str) -> PlanRun | None:
+    """Plan anew and write the difference in one transaction; None when another planner is at work."""
+    started = time.perf_counter()
+    with engine.begin() as connection:
+        if not connection.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _PLANNER_LOCK}):
+            return None
+        index_new_profiles(connection)
+        problem = read_problem(connection)
+        found = solve(problem)
+        changed = _write(connection, found)
+        run = PlanRun(len(problem.readings), len(found.assigned), changed, time.perf_counter() - started)
+        if changed:
+            connection.execute(
+                insert(plan_run).values(
+                    solver=solver,
+                    readings=run.readings,
+                    assigned=run.assigned,
+                    changed=changed,
+                    seconds=run.seconds,
+                    unassigned_by_reason=dict(found.unassigned_by_reason),
+                )
+            )
+            events.append(
+                connection,
+                "plan.changed",
+                dimensions={"assigned": run.assigned, "changed": changed, "unassigned": dict(found.unassigned_by_reason)},
+            )
+        return run
+
+
+def read_problem(connection: Connection) -> Problem:
+    """Read the moment: free readings, sessions of the horizon, and who may read what by the index."""
+    moment = now(connection)
+    sessions = tuple(
+        session_of(row)
+        for row in connection.execute(
+            select(reporting_session)
+            .where(
+                reporting_session.c.cancelled_at.is_(None),
+                reporting_session.c.ends_at > moment,
+                reporting_session.c.starts_at < moment + HORIZON,
+            )
+            .order_by(reporting_session.c.id)
+        )
+    )
+    excluded: dict[int, set[int]] = defaultdict(set)
+    for row in connection.execute(_EXCLUSIONS):
+        excluded[row.item_id].add(row.reporter_id)
+    readings = tuple(
+        WaitingReading(
+            row.id,
+            row.item_id,
+            row.profile_id,
+            row.trust_ods,
+            row.ionising,
+            row.modality,
+            row.subspecialty,
+            row.purpose == "check",
+            row.for_radiologist,
+            row.due_at,
+            float(row.reporting_minutes),
+            frozenset(excluded[row.item_id]),
+        )
+        for row in connection.execute(_WAITING)
+    )
+    return Problem(moment, readings, sessions, _workers(connection))
+
+
+def _workers(connection: Connection) -> dict[int, Worker]:
+    """Read everyone who may read anything; a planner counts all of them, in session or not."""
+    levels: dict[int, dict[int, str]] = defaultdict(dict)
+    for row in connection.execute(
+        select(reporter_profile).where(reporter_profile.c.valid_until > text("radpool_now()"))
+    ):
+        levels[row.reporter_id][row.profile_id] = row.level
+    trusts: dict[int, set[tuple[str, bool]]] = defaultdict(set)
+    for row in connection.execute(select(reporter_trust).where(reporter_trust.c.valid_until > text("radpool_now()"))):
+        trusts[row.reporter_id].add((row.trust_ods, row.ionising))
+    return {
+        row.id: Worker(
+            row.id, row.profession == "radiologist", row.subspecialties, levels[row.id], frozenset(trusts[row.id])
+        )
+        for row in connection.execute(select(reporter).where(reporter.c.suspended_at.is_(None)).order_by(reporter.c.id))
+    }
+
+
+def _write(connection: Connection, found: Plan) -> int:
+    """Write what differs from the plan in force and give how many rows that were."""
+    standing = {row.reading_id: row for row in connection.execute(select(assignment))}
+    wanted = {one.reading_id: one for one in found.assigned}
+    gone = [reading_id for reading_id in standing if reading_id not in wanted]
+    if gone:
+        connection.execute(delete(assignment).where(assignment.c.reading_id.in_(gone)))
+    different: list[dict[str, Any]] = [
+        {
+            "reading_id": one.reading_id,
+            "item_id": one.item_id,
+            "reporter_id": one.reporter_id,
+            "session_id": one.session_id,
+            "rank": one.rank,
+            "valid_until": one.valid_until,
+            "why": one.why,
+        }
+        for one in found.assigned
+        if (row := standing.get(one.reading_id)) is None
+        or (row.reporter_id, row.session_id, row.rank) != (one.reporter_id, one.session_id, one.rank)
+    ]
+    if different:
+        statement = upsert(assignment)
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["reading_id"],
+                set_={
+                    name: getattr(statement.excluded, name)
+                    for name in ("reporter_id", "session_id", "rank", "valid_until", "why")
+                },
+            ),
+            different,
+        )
+    return len(gone) + len(different)
+
+
+_EXCLUSIONS = text(
+    "SELECT x.item_id, x.reporter_id FROM item_exclusion x JOIN reading r ON r.item_id = x.item_id WHERE r.state = 'open'"
+)
+
+_WAITING = text(
+    """
+    SELECT r.id, r.item_id, r.profile_id, r.trust_ods, p.ionising, i.modality, r.purpose, r.for_radiologist,
+           r.due_at, r.reporting_minutes,
+           (SELECT e.subspecialty FROM item_exam ie JOIN exam e ON e.code = ie.exam_code
+            WHERE ie.item_id = r.item_id ORDER BY e.reporting_minutes DESC LIMIT 1) AS subspecialty
+    FROM reading r JOIN profile p ON p.id = r.profile_id JOIN item i ON i.id = r.item_id
+    WHERE r.state = 'open' AND r.free_from <= radpool_now()
+    ORDER BY r.due_at, r.id
+    """
+)

@@ -1,0 +1,136 @@
+"""Who may do what through the API: roles, one rule per route, and whose rows each role sees.
+
+Pure. A route without a rule here does not start.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from worklist.db.engine import Viewer
+
+
+class Role(StrEnum):
+    """What a user is here to do."""
+
+    REPORTER = "reporter"
+    SUPERVISOR = "supervisor"
+    CLINICAL_LEAD = "clinical_lead"
+    TRUST_MANAGER = "trust_manager"
+    NETWORK_MANAGER = "network_manager"
+    PAY_APPROVER = "pay_approver"
+    FINANCE = "finance"
+    AUDITOR = "auditor"
+    PACS_MANAGER = "pacs_manager"
+    COORDINATOR = "coordinator"
+    ADMINISTRATOR = "administrator"
+
+
+#: Roles that only make sense for one trust.
+NEEDS_TRUST = frozenset({Role.TRUST_MANAGER})
+#: Roles that look after a trust's patients, and see them where the user has a trust.
+SEES_OWN_PATIENTS = frozenset(
+    {Role.TRUST_MANAGER, Role.SUPERVISOR, Role.CLINICAL_LEAD, Role.PACS_MANAGER, Role.COORDINATOR}
+)
+#: Roles that, without a trust, look after the whole network's work; patients stay hidden from them.
+SEES_NETWORK = frozenset(
+    {
+        Role.NETWORK_MANAGER,
+        Role.ADMINISTRATOR,
+        Role.AUDITOR,
+        Role.SUPERVISOR,
+        Role.CLINICAL_LEAD,
+        Role.PACS_MANAGER,
+        Role.COORDINATOR,
+    }
+)
+
+_R = Role
+_MANAGERS = frozenset({_R.TRUST_MANAGER, _R.NETWORK_MANAGER, _R.ADMINISTRATOR})
+_WORK = _MANAGERS | {_R.REPORTER, _R.SUPERVISOR, _R.CLINICAL_LEAD, _R.PACS_MANAGER, _R.COORDINATOR, _R.AUDITOR}
+_MONEY = frozenset({_R.REPORTER, _R.PAY_APPROVER, _R.FINANCE, _R.AUDITOR, _R.NETWORK_MANAGER, _R.ADMINISTRATOR})
+
+#: The one place where routes get their rule: method and path under /api/v1, and who may.
+RULES: dict[str, frozenset[Role]] = {
+    "GET /me": frozenset(Role),
+    "GET /worklist": _WORK,
+    "GET /items/{item_id}": _WORK,
+    "GET /items/{item_id}/eligibility": _WORK,
+    "POST /items/{item_id}/classify": frozenset({_R.REPORTER, _R.PACS_MANAGER, _R.CLINICAL_LEAD, _R.ADMINISTRATOR}),
+    "POST /items/{item_id}/accession": frozenset({_R.PACS_MANAGER, _R.COORDINATOR, _R.ADMINISTRATOR}),
+    "GET /exceptions": _WORK - {_R.REPORTER},
+    "POST /claims": frozenset({_R.REPORTER}),
+    "GET /claims": frozenset({_R.REPORTER}),
+    "POST /claims/{claim_id}/renew": frozenset({_R.REPORTER}),
+    "POST /claims/{claim_id}/release": frozenset({_R.REPORTER}),
+    "POST /claims/{claim_id}/skip": frozenset({_R.REPORTER}),
+    "POST /claims/{claim_id}/refer": frozenset({_R.REPORTER}),
+    "POST /claims/{claim_id}/report": frozenset({_R.REPORTER}),
+    "GET /metrics/backlog": _WORK | {_R.FINANCE},
+    "GET /metrics/turnaround": _WORK | {_R.FINANCE},
+    "GET /metrics/skill-mix": _WORK | {_R.FINANCE},
+    "GET /metrics/value": _MANAGERS | {_R.FINANCE, _R.PAY_APPROVER, _R.AUDITOR},
+    "GET /reporters": _WORK | {_R.FINANCE, _R.PAY_APPROVER},
+    "GET /scopes": _WORK,
+    "GET /grants": _WORK,
+    "GET /entitlements": _WORK,
+    "GET /sessions": _WORK | _MONEY,
+    "GET /rate-cards": frozenset(Role),
+    "GET /pay/lines": _MONEY,
+    "GET /pay/statements": _MONEY,
+    "GET /events": _WORK,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is asking: a user with roles, perhaps of one trust, perhaps a reporter."""
+
+    user_id: int
+    name: str
+    roles: frozenset[Role]
+    trust: str | None
+    reporter_id: int | None
+
+    def may(self, rule: str) -> bool:
+        """Whether one of the roles is in the route's rule."""
+        return bool(self.roles & RULES[rule])
+
+    @property
+    def is_only_reporter(self) -> bool:
+        """Whether nothing but what is offered to them as a reporter is theirs to see."""
+        return self.roles <= {Role.REPORTER}
+
+    @property
+    def network_wide(self) -> bool:
+        """Whether they see the work (not the patients) of every trust."""
+        return self.trust is None and bool(self.roles & SEES_NETWORK)
+
+    @property
+    def viewer(self) -> Viewer:
+        """Whose identities the database shows them."""
+        own = self.trust if self.roles & SEES_OWN_PATIENTS else None
+        offered = self.reporter_id if Role.REPORTER in self.roles else None
+        return Viewer(trust=own, reporter_id=offered, network_wide=self.network_wide)
+
+    def sees_trust(self, trust: str | None) -> bool:
+        """Whether the work of a trust is theirs to list."""
+        return self.network_wide or (self.trust is not None and trust == self.trust and not self.is_only_reporter)
+
+
+def parse_roles(words: str) -> frozenset[Role]:
+    """Read roles from `reporter,trust_manager`; hyphens count as underscores.
+
+    Raises
+    ------
+    ValueError
+        Naming the word that is no role and the words that are.
+    """
+    found = set()
+    for word in words.split(","):
+        try:
+            found.add(Role(word.strip().replace("-", "_")))
+        except ValueError:
+            raise ValueError(f"{word.strip()!r} is no role; use {', '.join(Role)}") from None
+    return frozenset(found)

@@ -1,0 +1,122 @@
+"""Turns named errors of the use cases into problem details (RFC 9457); holds no rule.
+
+`type` is a stable word for programs, `detail` a sentence for people that says what would help.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeoutError
+from starlette.exceptions import HTTPException
+
+from allocation.claims import NotEligible, NotFree, UnknownSession
+from allocation.configuration.read import InvalidConfiguration
+from allocation.leases import ClaimSuperseded, UnknownClaim
+from allocation.workforce import UnknownReporter
+from worklist.item import ForbiddenMove
+from worklist.moves import UnknownItem
+from worklist.settle import AccessionTaken, UnknownExam
+
+log = structlog.get_logger(__name__)
+
+
+class Problem(Exception):
+    """A refusal that an edge itself decides; carries its status and word."""
+
+    def __init__(self, status: int, kind: str, detail: str, **more: Any) -> None:
+        super().__init__(detail)
+        self.status, self.kind, self.detail, self.more = status, kind, detail, more
+
+
+#: Error to (status, type, title). What stands here is the API's promise.
+KNOWN: dict[type[Exception], tuple[int, str, str]] = {
+    UnknownItem: (404, "unknown-item", "No such item"),
+    UnknownClaim: (404, "unknown-claim", "No such claim"),
+    UnknownReporter: (404, "unknown-reporter", "No such reporter"),
+    UnknownSession: (422, "unknown-session", "No such session, or not now"),
+    UnknownExam: (422, "unknown-exam", "No such exam in the catalogue"),
+    AccessionTaken: (409, "accession-taken", "Accession number in use"),
+    NotEligible: (403, "not-eligible", "You may not report this"),
+    NotFree: (409, "not-free", "Not free to claim"),
+    ClaimSuperseded: (409, "claim-superseded", "The claim no longer holds"),
+    ForbiddenMove: (409, "forbidden-move", "The item's state does not allow this"),
+    InvalidConfiguration: (422, "invalid-configuration", "The configuration cannot be taken"),
+}
+
+
+def install(app: FastAPI) -> None:
+    """Answer every known error, and every unknown one, with problem details."""
+    for error, (status, kind, title) in KNOWN.items():
+        app.add_exception_handler(error, _known(status, kind, title))
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(DBAPIError, _database_away)
+    app.add_exception_handler(PoolTimeoutError, _database_away)
+    app.add_exception_handler(Exception, _unknown)
+
+
+def problem(status: int, kind: str, title: str, detail: str, **more: Any) -> JSONResponse:
+    """Make a problem response."""
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    return JSONResponse(
+        {"type": kind, "title": title, "status": status, "detail": detail, **more},
+        status_code=status,
+        media_type="application/problem+json",
+        headers=headers,
+    )
+
+
+Handler = Callable[[Request, Exception], JSONResponse]
+
+
+def _known(status: int, kind: str, title: str) -> Handler:
+    def handle(_: Request, error: Exception) -> JSONResponse:
+        return problem(status, kind, title, str(error), **_more(error))
+
+    return handle
+
+
+def _more(error: Exception) -> dict[str, Any]:
+    if isinstance(error, NotEligible):
+        return {"reasons": [{"condition": one.condition, "detail": one.detail} for one in error.reasons]}
+    if isinstance(error, InvalidConfiguration):
+        return {"faults": [str(fault) for fault in error.faults]}
+    return {}
+
+
+def _problem(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Problem)
+    return problem(error.status, error.kind, error.kind.replace("-", " ").capitalize(), error.detail, **error.more)
+
+
+def _http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    kinds = {404: "not-found", 405: "method-not-allowed"}
+    return problem(error.status_code, kinds.get(error.status_code, "http-error"), str(error.detail), str(error.detail))
+
+
+def _invalid(_: Request, error: Exception) -> JSONResponse:
+    """Name each field that is wrong and why, without quoting what was sent."""
+    assert isinstance(error, RequestValidationError)
+    errors = [{"field": ".".join(map(str, one["loc"])), "detail": one["msg"]} for one in error.errors()]
+    told = "; ".join(f"{one['field']}: {one['detail']}" for one in errors)
+    return problem(422, "invalid-request", "The request is not valid", told, errors=errors)
+
+
+def _database_away(_: Request, error: Exception) -> JSONResponse:
+    log.warning("database fault", error=type(error).__name__)
+    response = problem(503, "try-again", "Try again", "the database did not answer; nothing was changed")
+    response.headers["Retry-After"] = "1"
+    return response
+
+
+def _unknown(_: Request, error: Exception) -> JSONResponse:
+    log.error("unforeseen fault", error=type(error).__name__)
+    return problem(500, "fault", "Our fault", "something failed here; nothing was changed")

@@ -1,0 +1,200 @@
+"""Routes of the worklist and its items."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+
+from allocation.eligibility import judge
+from allocation.offered import offered_to
+from allocation.workforce import load_item_row, load_reporters, work_of_item
+from api.acts import Act, Permitted
+from api.cursors import read_cursor, write_cursor
+from api.permissions import Role
+from api.problems import Problem
+from api.schemas.work import Accession, Classify, Item, ItemPage, item_of
+from worklist import audit
+from worklist.clock import now
+from worklist.doubts import list_doubts
+from worklist.item import UNREPORTED, ItemState
+from worklist.item_view import Page, list_item_ids, read_items
+from worklist.moves import UnknownItem
+from worklist.settle import classify, give_accession
+
+router = APIRouter(tags=["worklist"])
+
+
+@router.get("/me")
+def me(act: Permitted) -> dict[str, Any]:
+    """Who the token belongs to, and the server's time."""
+    who = act.principal
+    with act.transaction() as connection:
+        moment = now(connection)
+    return {
+        "name": who.name,
+        "roles": sorted(who.roles),
+        "trust": who.trust,
+        "reporter_id": who.reporter_id,
+        "now": moment,
+    }
+
+
+@router.get("/worklist")
+def worklist(
+    act: Permitted,
+    trust: str | None = None,
+    modality: str | None = None,
+    setting: str | None = None,
+    state: Annotated[list[ItemState] | None, Query()] = None,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> ItemPage:
+    """List waiting work, the most urgent first.
+
+    A reporter sees what they hold, what is assigned to them and what they may claim; others see
+    the items of their trust, or of the network.
+    """
+    if act.principal.is_only_reporter:
+        return _reporters_list(act, limit)
+    trusts = _trust_filter(act, trust)
+    page = Page(
+        trust=trusts,
+        modality=modality,
+        setting=setting,
+        states=tuple(state) if state else tuple(UNREPORTED),
+        after=read_cursor(cursor),
+        limit=limit + 1,
+    )
+    with act.transaction() as connection:
+        ids = list_item_ids(connection, page)
+        views = read_items(connection, ids[:limit])
+        seen = [view.id for view in views if view.patient is not None]
+        audit.append(connection, act.principal.name, "worklist read", items=seen, detail={"listed": len(views)})
+    more = views[-1] if len(ids) > limit else None
+    return ItemPage(
+        items=[item_of(view) for view in views],
+        next_cursor=write_cursor(more.due_at, more.id) if more else None,
+    )
+
+
+@router.get("/items/{item_id}")
+def item(act: Permitted, item_id: int) -> Item:
+    """Show one item."""
+    with act.transaction() as connection:
+        views = [view for view in read_items(connection, [item_id]) if _may_see(act, view.trust, view.accession_number)]
+        if not views:
+            raise UnknownItem(item_id)
+        audit.append(
+            connection,
+            act.principal.name,
+            "item read",
+            items=[item_id],
+            detail={"patient": views[0].patient is not None},
+        )
+    return item_of(views[0])
+
+
+@router.get("/items/{item_id}/eligibility")
+def eligibility(act: Permitted, item_id: int) -> dict[str, Any]:
+    """Say of each reporter whether they may report the item, with every condition and what decided it."""
+    with act.transaction() as connection:
+        row = load_item_row(connection, item_id)
+        views = read_items(connection, [item_id])
+        if row is None or not _may_see(act, row.trust_ods, views[0].accession_number):
+            raise UnknownItem(item_id)
+        work, moment = work_of_item(connection, row), now(connection)
+        verdicts = [(one, judge(one, work, moment)) for one in load_reporters(connection).values()]
+        audit.append(connection, act.principal.name, "eligibility read", items=[item_id])
+    return {
+        "item_id": item_id,
+        "reporters": [
+            {
+                "reporter": one.code,
+                "name": one.name,
+                "profession": one.profession,
+                "eligible": verdict.eligible,
+                "level": verdict.level.name.lower() if verdict.level else None,
+                "valid_until": verdict.valid_until,
+                "reasons": [
+                    {"condition": reason.condition, "passed": reason.passed, "detail": reason.detail}
+                    for reason in verdict.reasons
+                ],
+            }
+            for one, verdict in sorted(verdicts, key=lambda pair: (not pair[1].eligible, pair[0].code))
+        ],
+    }
+
+
+@router.post("/items/{item_id}/classify", status_code=200)
+def classify_item(act: Permitted, item_id: int, body: Classify) -> Response:
+    """Say which exams an item has; a reporter does so for an item that they hold."""
+
+    def do(connection: Any) -> tuple[int, Any]:
+        _require_hold(act, connection, item_id)
+        classify(connection, act.principal.name, item_id, body.exam_codes)
+        return 200, item_of(read_items(connection, [item_id])[0])
+
+    return act.once(do, body)
+
+
+@router.post("/items/{item_id}/accession", status_code=200)
+def accession(act: Permitted, item_id: int, body: Accession) -> Response:
+    """Give an item the accession number that its images lacked; it is offered to reporters then."""
+
+    def do(connection: Any) -> tuple[int, Any]:
+        row = load_item_row(connection, item_id)
+        if row is None or not act.principal.sees_trust(row.trust_ods):
+            raise UnknownItem(item_id)
+        give_accession(connection, act.principal.name, item_id, body.accession_number)
+        return 200, item_of(read_items(connection, [item_id])[0])
+
+    return act.once(do, body)
+
+
+@router.get("/exceptions")
+def exceptions(act: Permitted, kind: str | None = None, limit: Annotated[int, Query(ge=1, le=500)] = 100) -> dict[str, Any]:
+    """List what a person must look at, the oldest first."""
+    with act.transaction() as connection:
+        trust = None if act.principal.network_wide else act.principal.trust
+        rows = list_doubts(connection, trust=trust, every_trust=act.principal.network_wide, kind=kind, limit=limit)
+    return {"exceptions": rows}
+
+
+def _reporters_list(act: Act, limit: int) -> ItemPage:
+    with act.transaction() as connection:
+        offers = offered_to(connection, act.reporter_id, limit=limit)
+        views = {view.id: view for view in read_items(connection, [one.item_id for one in offers])}
+        seen = [view.id for view in views.values() if view.patient is not None]
+        audit.append(connection, act.principal.name, "worklist read", items=seen, detail={"listed": len(views)})
+    return ItemPage(items=[item_of(views[one.item_id], one) for one in offers if one.item_id in views])
+
+
+def _trust_filter(act: Act, wanted: str | None) -> str | None:
+    if act.principal.network_wide:
+        return wanted
+    if act.principal.trust is None:
+        raise Problem(403, "not-permitted", "this account has no trust; add it with --trust ODS")
+    if wanted not in (None, act.principal.trust):
+        raise Problem(404, "not-found", f"no trust {wanted!r} of yours")
+    return act.principal.trust
+
+
+def _may_see(act: Act, trust: str, accession_number: str | None) -> bool:
+    """Whether an item is theirs: their trust's, the network's to see, or offered (its number shows that)."""
+    if act.principal.sees_trust(trust):
+        return True
+    return Role.REPORTER in act.principal.roles and accession_number is not None
+
+
+def _require_hold(act: Act, connection: Any, item_id: int) -> None:
+    row = load_item_row(connection, item_id)
+    if row is not None and act.principal.sees_trust(row.trust_ods):
+        return
+    if act.principal.reporter_id is not None:
+        held = [one for one in offered_to(connection, act.reporter_id, limit=500) if one.holding == "claimed"]
+        if any(one.item_id == item_id for one in held):
+            return
+    raise UnknownItem(item_id)
+
+

@@ -1,0 +1,211 @@
+"""Shapes of items, claims and reports. Instants are RFC 3339 in UTC; null is not known."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from allocation.claims import Claimed
+from allocation.leases import SkipReason
+from allocation.offered import Offered
+from worklist.item_view import ItemView
+from worklist.reading import Purpose, ReportStatus
+
+Alert = Literal["critical", "urgent", "cancer", "unexpected-significant"]
+Words = Annotated[str, StringConstraints(max_length=500)]
+
+
+class Body(BaseModel):
+    """A request's body: nothing that the schema does not know."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Exam(BaseModel):
+    """An exam; `code` null: not mapped, the description is as sent."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    code: str | None
+    description: str | None
+    mapped_by: str
+
+
+class ItemException(BaseModel):
+    """What a person must look at."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    kind: str
+    detail: str
+    opened_at: datetime
+
+
+class Patient(BaseModel):
+    """Who the patient is; given to those who may see it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    identifier: str | None
+    nhs_number: str | None
+    nhs_number_status: str
+    family_name: str | None
+    given_name: str | None
+    birth_date: date | None
+    sex: str | None
+
+
+class Offer(BaseModel):
+    """Why an item is on this reporter's list: `holding` is `claimed`, `assigned` or `open`."""
+
+    purpose: Purpose
+    holding: Literal["claimed", "assigned", "open"]
+    rank: int | None
+    why: str | None
+    claim_id: int | None
+    token: int | None
+    expires_at: datetime | None
+
+
+class Item(BaseModel):
+    """A worklist item: one accession of one trust."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: int
+    trust: str
+    accession_number: str | None
+    exams: list[Exam]
+    modality: str | None
+    age_years: int | None
+    setting: str | None
+    urgency: str | None
+    due_at: datetime | None
+    hard_limit_at: datetime | None
+    clock_start_at: datetime | None
+    clock_start_source: str | None
+    state: str
+    version: int
+    reporting_minutes: float | None
+    ready_at: datetime | None
+    reported_at: datetime | None
+    exceptions: list[ItemException]
+    patient: Patient | None = None
+    offer: Offer | None = None
+
+
+class ItemPage(BaseModel):
+    """Items, the most urgent first; ask again with `cursor` = `next_cursor` for more."""
+
+    items: list[Item]
+    next_cursor: str | None = None
+
+
+class ClaimWish(Body):
+    """What to claim: nothing given is the next best that you may report, unpaid."""
+
+    session_id: str | None = Field(default=None, description="the session that the work belongs to; none is unpaid")
+    item_id: int | None = Field(default=None, description="one given item instead of the next best")
+    purpose: Purpose | None = None
+
+
+class Claim(BaseModel):
+    """A claim: carry `token` in every act on it."""
+
+    claim_id: int
+    token: int
+    expires_at: datetime
+    purpose: Purpose
+    level: str
+    session_id: str | None
+    why: list[str]
+    item: Item
+
+
+class Token(Body):
+    """The fencing token that the claim answered."""
+
+    token: int
+
+
+class Skip(Token):
+    """Why a reading is declined; the note stays with the claim."""
+
+    reason: SkipReason
+    note: Words = ""
+
+
+class Refer(Token):
+    """Why a reading goes on to a radiologist."""
+
+    note: Words = ""
+
+
+class Report(Token):
+    """A report under a claim; leave `text` out where the words are written in the home RIS."""
+
+    status: ReportStatus
+    text: Annotated[str, StringConstraints(max_length=100_000)] | None = None
+    alerts: list[Alert] = []
+
+
+class Renewed(BaseModel):
+    """The lease's new end."""
+
+    claim_id: int
+    expires_at: datetime
+
+
+class Filed(BaseModel):
+    """What became of a report. `check_needed`: a colleague has to check it before it is final."""
+
+    report_id: int
+    item_id: int
+    status: ReportStatus
+    check_needed: bool
+    repeated: bool
+
+
+class Classify(Body):
+    """The exams that an item has, by catalogue code."""
+
+    exam_codes: Annotated[list[str], Field(min_length=1, max_length=12)]
+
+
+class Accession(Body):
+    """The accession number that the images lacked."""
+
+    accession_number: Annotated[str, StringConstraints(min_length=1, max_length=64, strip_whitespace=True)]
+
+
+def item_of(view: ItemView, offer: Offered | None = None) -> Item:
+    """Render an item as people see it."""
+    item = Item.model_validate(view)
+    if offer is not None:
+        item.offer = Offer(
+            purpose=Purpose(offer.purpose),
+            holding=offer.holding,  # type: ignore[arg-type]
+            rank=offer.rank,
+            why=offer.why,
+            claim_id=offer.claim_id,
+            token=offer.token,
+            expires_at=offer.expires_at,
+        )
+    return item
+
+
+def claim_of(made: Claimed, session_code: str | None, view: ItemView) -> Claim:
+    """Render a claim with its item."""
+    return Claim(
+        claim_id=made.claim_id,
+        token=made.token,
+        expires_at=made.expires_at,
+        purpose=made.purpose,
+        level=made.level.name.lower(),
+        session_id=session_code,
+        why=list(made.why),
+        item=item_of(view),
+    )

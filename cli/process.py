@@ -1,0 +1,88 @@
+"""What every process of radpool shares: logs without patient data, orderly stop, death with its parent."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+import structlog
+
+
+def configure_logs(level: str, service: str) -> None:
+    """Write one line of key=value per event to standard error, with the service's name."""
+    logging.basicConfig(level=level, format=f"%(asctime)s %(levelname)s [{service}] %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _only_types,
+            structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def stop_event() -> threading.Event:
+    """Give an event that is set when the process is asked to end (SIGTERM, SIGINT) or its parent dies."""
+    stop = threading.Event()
+
+    def ask(*_: object) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, ask)
+    signal.signal(signal.SIGINT, ask)
+    on_orphaned(ask)
+    return stop
+
+
+def on_orphaned(act: Callable[[], None]) -> None:
+    """Call `act` when the supervisor that started this process is gone, however it went.
+
+    The supervisor holds the other end of a pipe whose number it gives in `RADPOOL_LIFELINE`.
+    """
+    lifeline = os.environ.pop("RADPOOL_LIFELINE", None)
+    if lifeline is None:
+        return
+
+    def watch(descriptor: int) -> None:
+        with contextlib.suppress(OSError):
+            os.read(descriptor, 1)  # returns at end of file: nobody writes
+        act()
+
+    threading.Thread(target=watch, args=(int(lifeline),), name="lifeline", daemon=True).start()
+
+
+def every(seconds: float, stop: threading.Event, act: Callable[[], object], *, name: str) -> threading.Thread:
+    """Run `act` again and again with a pause, in a thread; a fault is logged and tried again."""
+    log = structlog.get_logger(name)
+
+    def loop() -> None:
+        while not stop.is_set():
+            try:
+                act()
+            except Exception as error:
+                log.warning("failed; will try again", error=type(error).__name__)
+                stop.wait(1.0)
+            stop.wait(seconds)
+
+    thread = threading.Thread(target=loop, name=name, daemon=True)
+    thread.start()
+    return thread
+
+
+def _only_types(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Replace a traceback by the error's type: messages of drivers can quote values."""
+    info = event.pop("exc_info", None)
+    if info:
+        kind = sys.exc_info()[0] if info is True else type(info)
+        event["error"] = getattr(kind, "__name__", "error")
+    return event

@@ -1,0 +1,73 @@
+"""The allocator process: plans, posts pay, takes back lapsed leases, keeps the index of eligibility."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import date
+
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from allocation.leases import return_lapsed
+from allocation.pay import ledger
+from allocation.planner import greedy
+from allocation.planner.run import replan
+from allocation.workforce import rebuild_index
+from cli.settings import Settings
+from worklist import events
+from worklist.clock import now
+from worklist.local_time import LONDON
+from worklist.wakeups import Wakeups, listening
+
+log = structlog.get_logger(__name__)
+
+#: After a wake-up, wait this long for more news before planning.
+_DEBOUNCE_SECONDS = 0.15
+
+
+def run(engine: Engine, database_url: str, settings: Settings, stop: threading.Event) -> None:
+    """Allocate until `stop`."""
+    allocator = Allocator(engine, settings.plan_seconds)
+    with listening(database_url, settings.redis_url) as wakeups:
+        while not stop.is_set():
+            try:
+                allocator.step()
+            except DBAPIError as error:
+                log.warning("the database is away; will try again", error=type(error).__name__)
+                stop.wait(0.5)
+                continue
+            _wait(wakeups, stop, settings.plan_seconds)
+
+
+class Allocator:
+    """The turns of the allocator: what is due is done, in order of who waits for it."""
+
+    def __init__(self, engine: Engine, plan_seconds: float) -> None:
+        self._engine = engine
+        self._plan_seconds = plan_seconds
+        self._indexed_on: date | None = None
+        self._planned_at = 0.0
+
+    def step(self) -> None:
+        """Do one turn: lapsed leases, pay, the index on a new day, a plan."""
+        return_lapsed(self._engine)
+        while events.consume(self._engine, ledger.CONSUMER, ledger.post):
+            pass
+        self._keep_index()
+        if replan(self._engine, greedy.plan, solver="greedy") is not None:
+            self._planned_at = time.monotonic()
+
+    def _keep_index(self) -> None:
+        """Rebuild the index when the local date changes: entitlements begin and end by the day."""
+        with self._engine.begin() as connection:
+            today = now(connection).astimezone(LONDON).date()
+            if today != self._indexed_on:
+                rebuild_index(connection)
+        self._indexed_on = today
+
+
+def _wait(wakeups: Wakeups, stop: threading.Event, seconds: float) -> None:
+    if wakeups.wait(min(seconds, 1.0)):
+        stop.wait(_DEBOUNCE_SECONDS)

@@ -1,0 +1,36 @@
+"""The HTTP process: the API on a bound, listening socket."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import uvicorn
+from sqlalchemy import Engine
+
+from api.app import make_app
+from cli.settings import Settings
+
+
+def run(
+    listening_socket: socket.socket, engine: Engine, database_url: str, settings: Settings, stop: threading.Event
+) -> None:
+    """Serve until `stop`; requests in hand are finished first."""
+    app = make_app(engine, database_url, redis_url=settings.redis_url, lease_seconds=settings.lease_seconds)
+    config = uvicorn.Config(
+        app,
+        log_level=settings.log_level.lower(),
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+        limit_concurrency=2000,
+        h11_max_incomplete_event_size=65536,
+    )
+    server = uvicorn.Server(config)
+
+    def end_with_parent() -> None:
+        stop.wait()
+        server.should_exit = True
+
+    threading.Thread(target=end_with_parent, name="stopper", daemon=True).start()
+    server.run(sockets=[listening_socket])

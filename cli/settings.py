@@ -1,0 +1,36 @@
+"""What a server can be told from outside, by environment (`RADPOOL_...`) or command line; holds no secret."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings of every service. Seconds are wall-clock; URLs may also come by the command line."""
+
+    model_config = SettingsConfigDict(env_prefix="RADPOOL_", extra="ignore")
+
+    database_url: SecretStr | None = Field(
+        default=None, description="postgresql:// URL; without one the server runs PostgreSQL itself"
+    )
+    redis_url: str | None = Field(default=None, description="redis:// URL; without one the server does without")
+    quiet_seconds: Annotated[float, Field(ge=0, le=86400)] = Field(
+        default=30, description="a study is complete when nothing came for this long; a source may state its own"
+    )
+    lease_seconds: Annotated[float, Field(gt=0, le=86400)] = Field(
+        default=1200, description="how long a claim holds without renewal"
+    )
+    ae_title: Annotated[str, Field(max_length=16)] | None = Field(
+        default=None, description="the only called AE title that is answered; without one any is"
+    )
+    plan_seconds: Annotated[float, Field(gt=0, le=3600)] = Field(
+        default=2, description="the plan is made anew at least this often while anything changes"
+    )
+    checkpoint_seconds: Annotated[float, Field(gt=0, le=86400)] = Field(
+        default=60, description="how often the audit's heads are signed outside the database"
+    )
+    token_days: Annotated[int, Field(ge=1, le=3650)] = Field(default=90, description="how long a bearer token lasts")
+    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")

@@ -1,0 +1,141 @@
+"""Takes note that the home RIS has a report of its own; one transaction each, which the caller commits.
+
+The same message twice changes nothing, nor does the order of messages. It must not keep report texts:
+those belong to the home RIS.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from worklist import audit
+from worklist.accessions import item_of_accession, lock_accession, open_item
+from worklist.clock import now
+from worklist.db.engine import Viewer, view_as
+from worklist.db.tables.log import event
+from worklist.db.tables.work import item
+from worklist.doubts import open_doubt
+from worklist.item import ItemState, Move
+from worklist.local_time import CLOCK_SKEW, LocalTime
+from worklist.moves import append_item_event, lock_item, make_move
+from worklist.orders import Message, Outcome
+from worklist.patients import can_be_patient_of, record_patient
+from worklist.study import PatientAsSent
+from worklist.withdrawal import withdraw_readings
+
+_MESSAGE_TIME = "MSH-7"
+_RECEIPT = "receipt"
+
+
+class HomeReportStatus(StrEnum):
+    """Standing of a report of the home RIS."""
+
+    PRELIMINARY = "preliminary"
+    FINAL = "final"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class HomeReport:
+    """That the home RIS has a report of an accession; `reported_at` is when it says that it stood."""
+
+    message: Message
+    accession_number: str
+    patient: PatientAsSent
+    status: HomeReportStatus
+    reported_at: LocalTime | None = None
+
+
+def receive_home_report(connection: Connection, report: HomeReport) -> Outcome:
+    """Take note of a report of the home RIS: a final one ends the work here, unless our own stands.
+
+    It may come before order and images; it outranks a cancel. A report of a patient who cannot be the
+    item's is put before a person and ends nothing.
+    """
+    trust = report.message.trust
+    view_as(connection, Viewer(trust=trust))
+    lock_accession(connection, trust, report.accession_number)
+    item_id = item_of_accession(connection, trust, report.accession_number)
+    if item_id is None:
+        patient_id = record_patient(connection, trust, report.patient)
+        item_id = open_item(connection, trust, patient_id, report.accession_number, ItemState.ORDERED)
+    row = lock_item(connection, item_id)
+    if not can_be_patient_of(connection, item_id, report.patient):
+        _doubt(connection, row, "home-report-of-another-patient", "PID-3: is not the patient of this accession")
+        return Outcome.KEPT_OUT
+    if report.status is HomeReportStatus.FINAL:
+        outcome = _end_work_here(connection, row, report)
+    else:
+        outcome = _note(connection, row, report)
+    if outcome is Outcome.APPLIED:
+        actor = f"ris:{report.message.facility}"
+        audit.append(connection, actor, f"home report {report.status.value}", items=[item_id])
+    return outcome
+
+
+def _end_work_here(connection: Connection, row: Row[Any], report: HomeReport) -> Outcome:
+    if row.state in (ItemState.VERIFIED, ItemState.ADDENDUM):
+        return Outcome.KEPT_OUT
+    stood = _stood_at(report, now(connection))
+    when = {
+        "reported_at_as_sent": stood.as_sent,
+        "zone": stood.zone,
+        "fold": stood.fold,
+        "reported_at_source": stood.source,
+    }
+    if row.state == ItemState.REPORTED_ELSEWHERE:
+        if row.reported_at is not None and row.reported_at <= stood.at:
+            return Outcome.REPEATED
+        # The first final report stops the clock, whichever of several is heard of first.
+        connection.execute(update(item).where(item.c.id == row.id).values(reported_at=stood.at))
+        append_item_event(connection, row, "item.reported-at-home-earlier", dimensions=when)
+        return Outcome.APPLIED
+    ended = withdraw_readings(connection, row.id)
+    make_move(
+        connection, row, Move.REPORTED_AT_HOME, dimensions={**when, "claims_ended": list(ended)}, reported_at=stood.at
+    )
+    if ended:
+        _doubt(
+            connection, row, "reported-at-home-while-claimed", "the home RIS reported it while a reporter had it here"
+        )
+    return Outcome.APPLIED
+
+
+def _stood_at(report: HomeReport, moment: datetime) -> LocalTime:
+    """Give when the report stood: as it says, else when the message was made; never a time in the future."""
+    made_at = report.message.made_at
+    candidates = (report.reported_at, LocalTime(made_at.isoformat(), "UTC", 0, _MESSAGE_TIME, made_at))
+    for candidate in candidates:
+        if candidate is not None and candidate.at <= moment + CLOCK_SKEW:
+            return candidate
+    return LocalTime(moment.isoformat(), "UTC", 0, _RECEIPT, moment)
+
+
+def _note(connection: Connection, row: Row[Any], report: HomeReport) -> Outcome:
+    """Write down a report that is not final; a message taken before is not written twice."""
+    kind = f"item.{report.status.value}-at-home"
+    digest = hashlib.sha256(f"{report.message.facility}\x1f{report.message.control_id}".encode()).hexdigest()[:32]
+    known = select(event.c.id).where(
+        event.c.item_id == row.id, event.c.kind == kind, event.c.dimensions["message"].astext == digest
+    )
+    if connection.scalar(known.limit(1)) is not None:
+        return Outcome.REPEATED
+    append_item_event(connection, row, kind, dimensions={"message": digest})
+    if report.status is HomeReportStatus.WITHDRAWN:
+        _doubt(
+            connection,
+            row,
+            "home-report-withdrawn",
+            "the home RIS withdrew a report; a person decides what is to be read",
+        )
+    return Outcome.APPLIED
+
+
+def _doubt(connection: Connection, row: Row[Any], kind: str, detail: str) -> None:
+    open_doubt(connection, kind, trust=row.trust_ods, item_id=row.id, detail=detail)

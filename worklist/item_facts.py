@@ -1,0 +1,193 @@
+"""Gathers what is known of an item from a person's classification, the order, the headers and the catalogue.
+
+Reads only; it must not write, and decides nothing beyond which statement counts. The order of trust
+is the same throughout: a person, then the order, then the headers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from worklist.catalogue import catalogue_for
+from worklist.db.tables.network import exam, source
+from worklist.db.tables.work import item_exam, item_order, item_study, patient, study
+from worklist.exam_codes import Exam, MappedExam, map_exams, normal, uk_modality
+from worklist.facts import codes, merge_all
+from worklist.identity import age_at
+from worklist.local_time import LONDON, LocalTime
+from worklist.study import Code
+from worklist.turnaround import Setting, Urgency, clock_start
+
+#: What stands in `item_exam.mapped_by` where a person said which exam it is.
+PERSON = "person"
+
+#: DICOM RequestedProcedurePriority (0040,1003) in terms of urgency.
+_PRIORITY = {
+    "STAT": Urgency.EMERGENCY,
+    "HIGH": Urgency.URGENT,
+    "MEDIUM": Urgency.ROUTINE,
+    "ROUTINE": Urgency.ROUTINE,
+    "LOW": Urgency.ROUTINE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFacts:
+    """What is known of an item; None is not known.
+
+    `exam_date` is the local date of the examination, `clock_start_at` aware UTC. `birth_dates_differ`
+    says that the sources contradict each other, for which reason no age is known.
+    """
+
+    exams: tuple[MappedExam, ...]
+    modality: str | None
+    age_years: int | None
+    exam_date: date
+    setting: Setting | None
+    urgency: Urgency | None
+    clock_start_at: datetime
+    clock_start_source: str
+    birth_dates_differ: bool
+
+
+def facts_of_item(connection: Connection, row: Row[Any]) -> ItemFacts:
+    """Gather the facts of an item (a row of `item`), whatever order they came in.
+
+    The transaction sees the trust's identities (`view_as`): without them no age and no order is known.
+    """
+    studies = _studies(connection, row.id)
+    order = connection.execute(select(item_order).where(item_order.c.item_id == row.id)).one_or_none()
+    facts = merge_all(one.facts for one in studies)
+    received_at = min((one.first_received_at for one in studies), default=row.created_at)
+    start = clock_start([_latest_acquisition(studies)], received_at)
+    stated_date = min(facts.get("study_date", ()), default=None)
+    exam_date = date.fromisoformat(stated_date) if stated_date else start.at.astimezone(LONDON).date()
+    exams = _classified(connection, row.id) or _mapped(connection, row, exam_date, order, facts)
+    birth_dates = _birth_dates(connection, row, order, studies)
+    return ItemFacts(
+        exams=exams,
+        modality=_modality(exams, facts.get("modality", ())),
+        age_years=_age(birth_dates, exam_date, facts),
+        exam_date=exam_date,
+        setting=_setting(order, facts, studies),
+        urgency=_urgency(order, facts, studies),
+        clock_start_at=start.at,
+        clock_start_source=start.source,
+        birth_dates_differ=len(birth_dates) > 1,
+    )
+
+
+def _studies(connection: Connection, item_id: int) -> Sequence[Row[Any]]:
+    return connection.execute(
+        select(study, source.c.services)
+        .join(item_study, item_study.c.study_id == study.c.id)
+        .join(source, source.c.ae_title == study.c.source_ae_title)
+        .where(item_study.c.item_id == item_id)
+        .order_by(study.c.source_ae_title, study.c.id)
+    ).all()
+
+
+def _latest_acquisition(studies: Sequence[Row[Any]]) -> LocalTime | None:
+    timed = [one for one in studies if one.acquisition_ended_at is not None]
+    if not timed:
+        return None
+    last = max(timed, key=lambda one: one.acquisition_ended_at)
+    return LocalTime(
+        last.acquisition_ended_as_sent,
+        last.acquisition_ended_zone,
+        last.acquisition_ended_fold,
+        last.acquisition_ended_source,
+        last.acquisition_ended_at,
+    )
+
+
+def _classified(connection: Connection, item_id: int) -> tuple[MappedExam, ...]:
+    """Give the exams as a person classified them, of any age of the catalogue; empty where nobody has."""
+    rows = connection.execute(
+        select(item_exam, exam)
+        .outerjoin(exam, exam.c.code == item_exam.c.exam_code)
+        .where(item_exam.c.item_id == item_id, item_exam.c.mapped_by == PERSON)
+        .order_by(item_exam.c.position)
+    )
+    return tuple(
+        MappedExam(_exam(row) if row.code else None, row.code_as_sent, row.description_as_sent, PERSON) for row in rows
+    )
+
+
+def _exam(row: Row[Any]) -> Exam:
+    return Exam(
+        row.code,
+        row.description,
+        row.modality,
+        row.subspecialty,
+        row.reporting_minutes,
+        row.ionising,
+        row.snomed_code,
+    )
+
+
+def _mapped(
+    connection: Connection, row: Row[Any], exam_date: date, order: Row[Any] | None, facts: Mapping[str, Any]
+) -> tuple[MappedExam, ...]:
+    ordered = [Code(*packed) for packed in order.exams] if order else []
+    in_words = [code.meaning for code in ordered if not code.value and code.meaning]
+    return map_exams(
+        [code for code in ordered if code.value] or codes(facts, "requested"),
+        codes(facts, "performed"),
+        min(in_words, default=None) or min(facts.get("description", ()), default=None),
+        facts.get("modality", ()),
+        catalogue_for(connection, row.trust_ods, exam_date),
+    )
+
+
+def _birth_dates(
+    connection: Connection, row: Row[Any], order: Row[Any] | None, studies: Sequence[Row[Any]]
+) -> Sequence[date]:
+    """Give the different birth dates that order and images state."""
+    named = {row.patient_id, *(one.patient_id for one in studies), *([order.patient_id] if order else [])}
+    return connection.scalars(
+        select(patient.c.birth_date).where(patient.c.id.in_(named), patient.c.birth_date.is_not(None)).distinct()
+    ).all()
+
+
+def _age(birth_dates: Sequence[date], exam_date: date, facts: Mapping[str, Any]) -> int | None:
+    if len(birth_dates) > 1:
+        return None
+    return age_at(next(iter(birth_dates), None), exam_date, min(facts.get("age", ()), default=None))
+
+
+def _setting(order: Row[Any] | None, facts: Mapping[str, Any], studies: Sequence[Row[Any]]) -> Setting | None:
+    word = (order.setting if order else None) or _from_services(facts, studies, "setting")
+    return Setting(word) if word else None
+
+
+def _urgency(order: Row[Any] | None, facts: Mapping[str, Any], studies: Sequence[Row[Any]]) -> Urgency | None:
+    word = (order.urgency if order else None) or _from_services(facts, studies, "urgency")
+    return Urgency(word) if word else _from_priority(facts)
+
+
+def _from_services(facts: Mapping[str, Any], studies: Sequence[Row[Any]], what: str) -> str | None:
+    """Give what the first known department or service name of the headers means, in order of the names."""
+    services = {normal(rule["name"]): rule for one in studies for rule in one.services}
+    for name in facts.get("service", ()):
+        rule = services.get(normal(name))
+        if rule and rule.get(what):
+            return str(rule[what])
+    return None
+
+
+def _from_priority(facts: Mapping[str, Any]) -> Urgency | None:
+    """Give the most urgent of the priorities stated."""
+    order = list(Urgency)
+    known = [_PRIORITY[word.upper()] for word in facts.get("priority", ()) if word.upper() in _PRIORITY]
+    return min(known, key=order.index, default=None)
+
+
+def _modality(exams: Sequence[MappedExam], images: Sequence[str]) -> str | None:
+    mapped = next((one.exam.modality for one in exams if one.exam), None)
+    return mapped or (uk_modality(images[0]) if images else None)

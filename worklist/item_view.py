@@ -1,0 +1,201 @@
+"""Reads items as people see them: facts, exams, exceptions, and identity as far as row-level security shows it.
+
+Reading is an act: callers append the audit entry in the same transaction. It must not choose which
+items; callers give ids they may show.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, or_, select
+
+from worklist.db.tables.network import exam
+from worklist.db.tables.work import item, item_exam, order_identity, patient, worklist_exception
+from worklist.item import UNREPORTED, ItemState
+
+
+@dataclass(frozen=True, slots=True)
+class PatientView:
+    """Who the patient is, for those who may see it."""
+
+    identifier: str | None
+    nhs_number: str | None
+    nhs_number_status: str
+    family_name: str | None
+    given_name: str | None
+    birth_date: date | None
+    sex: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExamView:
+    """An exam as the catalogue knows it; `code` None: not mapped, the description is as sent."""
+
+    code: str | None
+    description: str | None
+    mapped_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionView:
+    """An open exception of an item."""
+
+    id: int
+    kind: str
+    detail: str
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ItemView:
+    """An item; instants are aware UTC, None is not known. `patient` None: not for this viewer."""
+
+    id: int
+    trust: str
+    accession_number: str | None
+    exams: tuple[ExamView, ...]
+    modality: str | None
+    age_years: int | None
+    setting: str | None
+    urgency: str | None
+    due_at: datetime | None
+    hard_limit_at: datetime | None
+    clock_start_at: datetime | None
+    clock_start_source: str | None
+    state: str
+    version: int
+    reporting_minutes: float | None
+    ready_at: datetime | None
+    reported_at: datetime | None
+    exceptions: tuple[ExceptionView, ...]
+    patient: PatientView | None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which items to list: filters, and where the last page ended (due time and id of its last item)."""
+
+    trust: str | None = None
+    modality: str | None = None
+    setting: str | None = None
+    states: tuple[ItemState, ...] = tuple(UNREPORTED)
+    after: tuple[datetime | None, int] | None = None
+    limit: int = 100
+
+
+def list_item_ids(connection: Connection, page: Page) -> list[int]:
+    """Give the ids of a page of items, the most urgent first; items without a due time come last."""
+    conditions = [item.c.state.in_([state.value for state in page.states])]
+    for column, wanted in ((item.c.trust_ods, page.trust), (item.c.modality, page.modality), (item.c.setting, page.setting)):
+        if wanted is not None:
+            conditions.append(column == wanted)
+    if page.after is not None:
+        due_at, item_id = page.after
+        if due_at is None:
+            conditions.append(and_(item.c.due_at.is_(None), item.c.id > item_id))
+        else:
+            conditions.append(
+                or_(
+                    item.c.due_at > due_at,
+                    and_(item.c.due_at == due_at, item.c.id > item_id),
+                    item.c.due_at.is_(None),
+                )
+            )
+    return list(
+        connection.scalars(
+            select(item.c.id).where(*conditions).order_by(item.c.due_at.asc().nulls_last(), item.c.id).limit(page.limit)
+        )
+    )
+
+
+def read_items(connection: Connection, ids: Sequence[int]) -> list[ItemView]:
+    """Give items in the order of `ids`; ids that do not exist are left out."""
+    if not ids:
+        return []
+    rows = connection.execute(
+        select(
+            item,
+            order_identity.c.accession_number,
+            patient.c.id.label("seen_patient"),
+            patient.c.identifier,
+            patient.c.nhs_number,
+            patient.c.nhs_number_status,
+            patient.c.family_name,
+            patient.c.given_name,
+            patient.c.birth_date,
+            patient.c.sex,
+        )
+        .outerjoin(order_identity, order_identity.c.item_id == item.c.id)
+        .outerjoin(patient, patient.c.id == item.c.patient_id)
+        .where(item.c.id.in_(ids))
+    )
+    found = {row.id: row for row in rows}
+    exams, exceptions = _exams(connection, ids), _exceptions(connection, ids)
+    return [_view(found[one], exams[one], exceptions[one]) for one in ids if one in found]
+
+
+def _exams(connection: Connection, ids: Sequence[int]) -> dict[int, list[ExamView]]:
+    found: dict[int, list[ExamView]] = defaultdict(list)
+    rows = connection.execute(
+        select(item_exam, exam.c.description)
+        .outerjoin(exam, exam.c.code == item_exam.c.exam_code)
+        .where(item_exam.c.item_id.in_(ids))
+        .order_by(item_exam.c.item_id, item_exam.c.position)
+    )
+    for row in rows:
+        found[row.item_id].append(
+            ExamView(row.exam_code, row.description or row.description_as_sent or row.code_as_sent, row.mapped_by)
+        )
+    return found
+
+
+def _exceptions(connection: Connection, ids: Sequence[int]) -> dict[int, list[ExceptionView]]:
+    found: dict[int, list[ExceptionView]] = defaultdict(list)
+    rows = connection.execute(
+        select(worklist_exception)
+        .where(worklist_exception.c.item_id.in_(ids), worklist_exception.c.closed_at.is_(None))
+        .order_by(worklist_exception.c.id)
+    )
+    for row in rows:
+        found[row.item_id].append(ExceptionView(row.id, row.kind, row.detail, row.opened_at))
+    return found
+
+
+def _view(row: Row[Any], exams: Sequence[ExamView], exceptions: Sequence[ExceptionView]) -> ItemView:
+    seen = row.seen_patient is not None
+    return ItemView(
+        id=row.id,
+        trust=row.trust_ods,
+        accession_number=row.accession_number,
+        exams=tuple(exams),
+        modality=row.modality,
+        age_years=row.age_years,
+        setting=row.setting,
+        urgency=row.urgency,
+        due_at=row.due_at,
+        hard_limit_at=row.hard_limit_at,
+        clock_start_at=row.clock_start_at,
+        clock_start_source=row.clock_start_source,
+        state=row.state,
+        version=row.version,
+        reporting_minutes=None if row.reporting_minutes is None else float(row.reporting_minutes),
+        ready_at=row.ready_at,
+        reported_at=row.reported_at,
+        exceptions=tuple(exceptions),
+        patient=PatientView(
+            row.identifier,
+            row.nhs_number,
+            row.nhs_number_status,
+            row.family_name,
+            row.given_name,
+            row.birth_date,
+            row.sex,
+        )
+        if seen
+        else None,
+    )
