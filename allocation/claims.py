@@ -13,17 +13,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
 
-from allocation.eligibility import Reason, Verdict, judge
+from allocation.eligibility import Reason, Verdict, judge, standing
 from allocation.reporter import Reporter
 from allocation.scope import Level
 from allocation.session import ReportingSession, SessionKind
-from allocation.workforce import index_new_profiles, lock_reporter, work_of_item
+from allocation.workforce import index_new_profiles, keep_index, lock_reporter, work_of_item
 from worklist import audit
 from worklist.clock import now
 from worklist.db.tables.claims import assignment, claim, item_exclusion
 from worklist.db.tables.people import reporting_session
 from worklist.db.tables.work import item, reading
 from worklist.item import ItemState, Move
+from worklist.local_time import LONDON
 from worklist.moves import UnknownItem, append_item_event, make_move
 from worklist.reading import ClaimEnd, Purpose, ReadingState
 
@@ -79,7 +80,9 @@ def claim_reading(
 
     Raises
     ------
-    NotEligible, NotFree, UnknownItem
+    NotEligible
+        If the reporter may report nothing now, or not the item asked for by id.
+    NotFree, UnknownItem
         For an item asked for by id.
     UnknownSession
         If the session is not the reporter's or does not run now.
@@ -87,10 +90,13 @@ def claim_reading(
     reporter = lock_reporter(connection, reporter_id)
     moment = now(connection)
     session = _session(connection, reporter_id, wish.session_code, moment) if wish.session_code else None
+    why: tuple[str, ...] = ("you asked for it",)
     if wish.item_id is not None:
         found, verdict = _given(connection, reporter, wish, session, moment)
-        why = ("you asked for it",)
     else:
+        barred = standing(reporter, moment.astimezone(LONDON).date())
+        if not all(reason.passed for reason in barred):
+            raise NotEligible(barred)
         best = _best(connection, reporter, wish, session, moment)
         if best is None:
             return None
@@ -111,7 +117,9 @@ def claim_reading(
     )
 
 
-def judge_reading(connection: Connection, reporter: Reporter, found: Row[Any], item_row: Row[Any], moment: datetime) -> Verdict:
+def judge_reading(
+    connection: Connection, reporter: Reporter, found: Row[Any], item_row: Row[Any], moment: datetime
+) -> Verdict:
     """Judge a reading by the rule: the item's own facts, and what this reading asks beyond them."""
     verdict = judge(reporter, work_of_item(connection, item_row), moment)
     extra = []
@@ -149,22 +157,23 @@ def _given(
     rows = connection.execute(statement).all()
     open_rows = [row for row in rows if row.state == ReadingState.OPEN]
     verdicts = [judge_reading(connection, reporter, row, item_row, moment) for row in (open_rows or rows)]
+    verdicts = verdicts or [judge(reporter, work_of_item(connection, item_row), moment)]
     if not any(verdict.eligible for verdict in verdicts):
         # Who may not report it learns that first; that it is taken is news for those who may.
-        reasons = verdicts[0].reasons if verdicts else (Reason("reading", False, "there is nothing to read"),)
-        raise NotEligible(reasons)
+        raise NotEligible(verdicts[0].reasons)
     if session is not None and not session.takes(item_row.trust_ods, item_row.modality):
         raise NotFree(wish.item_id, "the session does not take this trust or modality")
     for row, verdict in zip(open_rows, verdicts, strict=False):
         if verdict.eligible and row.free_from <= moment:
             return row, verdict
-    raise NotFree(wish.item_id, "another reporter has it" if open_rows else f"it is {item_row.state}")
+    raise NotFree(wish.item_id, "a claim on it is running" if open_rows else f"it is {item_row.state}")
 
 
 def _best(
     connection: Connection, reporter: Reporter, wish: Wish, session: ReportingSession | None, moment: datetime
 ) -> tuple[Row[Any], Verdict, tuple[str, ...]] | None:
     """Give the locked best reading: assigned first, else the most urgent; None only when there is none."""
+    keep_index(connection, reporter.id)
     refused: set[int] = set()
     searches = (
         (_ASSIGNED, "assigned to you by the plan"),
@@ -209,10 +218,11 @@ def _search(
         ]
         if not candidates:
             return None
-        row = connection.execute(_lock_one(wait=patience >= 3 and most > len(candidates)), {"ids": candidates}).one_or_none()
+        wait = patience >= 3 and most > len(candidates)
+        row = connection.execute(_lock_one(wait=wait), {"ids": candidates}).one_or_none()
         if row is None:
             # All candidates are just being claimed by others: look further down, at last wait for one.
-            most, patience = most * 4, patience + 1
+            most, patience = min(most * 4, _MOST_CANDIDATES), patience + 1
             continue
         item_row = connection.execute(select(item).where(item.c.id == row.item_id)).one()
         verdict = judge_reading(connection, reporter, row, item_row, moment)
@@ -257,7 +267,8 @@ def _make_claim(
         make_move(connection, item_row, Move.CLAIMED, reading_id=found.id, dimensions=dimensions)
     else:
         append_item_event(connection, item_row, "reading.claimed", reading_id=found.id, dimensions=dimensions)
-    audit.append(connection, actor, "claim", items=[found.item_id], detail={"claim": made.id, "reporter": reporter.code})
+    detail = {"claim": made.id, "reporter": reporter.code}
+    audit.append(connection, actor, "claim", items=[found.item_id], detail=detail)
     return made
 
 
@@ -273,7 +284,8 @@ def _session(connection: Connection, reporter_id: int, code: str, moment: dateti
         raise UnknownSession(f"no session {code!r} of yours; `GET /api/v1/sessions` lists them")
     found = session_of(row)
     if not found.runs_at(moment):
-        raise UnknownSession(f"session {code!r} runs {row.starts_at:%Y-%m-%d %H:%M} to {row.ends_at:%H:%M} UTC, not now")
+        hours = f"{row.starts_at:%Y-%m-%d %H:%M} to {row.ends_at:%H:%M}"
+        raise UnknownSession(f"session {code!r} runs {hours} UTC, not now")
     return found
 
 
@@ -294,11 +306,14 @@ def _lock_one(*, wait: bool) -> Any:
     return text(_LOCK_ONE.format(how="" if wait else "SKIP LOCKED"))
 
 
-#: Item and reading are locked together, and never waited for here: others lock the item first.
+#: More candidates than any pool that others could hold locked at one time.
+_MOST_CANDIDATES = 1_000_000
+
+#: The first in the order given that is still free. The item is locked before the reading, as everywhere.
 _LOCK_ONE = """
 SELECT r.* FROM reading r JOIN item i ON i.id = r.item_id
 WHERE r.id = ANY(:ids) AND r.state = 'open' AND r.free_from <= radpool_now()
-ORDER BY r.due_at, r.id LIMIT 1 FOR UPDATE OF r, i {how}
+ORDER BY array_position(CAST(:ids AS bigint[]), r.id) LIMIT 1 FOR UPDATE OF i, r {how}
 """
 
 _FITS = """
@@ -312,14 +327,14 @@ _FITS = """
   AND NOT EXISTS (SELECT FROM item_exclusion x WHERE x.item_id = r.item_id AND x.reporter_id = :reporter)
 """
 
-_ASSIGNED = f"""
+_ASSIGNED = """
 SELECT r.id FROM assignment a JOIN reading r ON r.id = a.reading_id
-WHERE a.reporter_id = :reporter AND a.valid_until > radpool_now() AND {_FITS}
+WHERE a.reporter_id = :reporter AND a.valid_until > radpool_now() AND FITS
 ORDER BY a.rank LIMIT :most
-"""
+""".replace("FITS", _FITS)
 
 #: Free readings that a reporter may claim by the index, the most urgent first.
-POOL = f"""
+POOL = """
 WITH mine AS (
   SELECT rp.profile_id, rt.trust_ods, rp.level
   FROM reporter_profile rp
@@ -330,11 +345,11 @@ WITH mine AS (
 SELECT best.id FROM mine CROSS JOIN LATERAL (
   SELECT r.id, r.due_at FROM reading r
   WHERE r.profile_id = mine.profile_id AND r.trust_ods = mine.trust_ods
-    AND (r.purpose <> 'check' OR mine.level = 'autonomous') AND {_FITS}
+    AND (r.purpose <> 'check' OR mine.level = 'autonomous') AND FITS
   ORDER BY r.due_at, r.id LIMIT :most
 ) best
 ORDER BY best.due_at, best.id LIMIT :most
-"""
+""".replace("FITS", _FITS)
 
 _POOL_UNASSIGNED = POOL.replace(
     "ORDER BY r.due_at, r.id",

@@ -98,7 +98,7 @@ def renew(connection: Connection, reporter_id: int, claim_id: int, token: int, *
         If the claim is not the reporter's, or no longer holds.
     """
     held = _live(connection, reporter_id, claim_id, token)
-    expires_at = connection.execute(
+    expires_at: datetime = connection.execute(
         update(claim)
         .where(claim.c.id == claim_id)
         .values(expires_at=func.radpool_now() + func.make_interval(0, 0, 0, 0, 0, 0, lease_seconds))
@@ -176,13 +176,13 @@ def return_lapsed(engine: Engine, *, limit: int = 200) -> int:
                 reading.c.free_from <= func.radpool_now(),
             )
             .limit(limit)
-            .with_for_update(of=item, skip_locked=True)
+            .with_for_update(of=(item, reading), skip_locked=True)
         ).all()
-        for row in lapsed:
-            make_move(
-                connection, row, Move.GIVEN_BACK, reading_id=row.reading_id, dimensions={"claim": row.claim_id, "why": "lapsed"}
-            )
-        return len(lapsed)
+        by_item = {row.id: row for row in lapsed if not _being_read(connection, row.id)}
+        for row in by_item.values():
+            dimensions = {"claim": row.claim_id, "why": "lapsed"}
+            make_move(connection, row, Move.GIVEN_BACK, reading_id=row.reading_id, dimensions=dimensions)
+        return len(by_item)
 
 
 def end_claim(connection: Connection, claim_id: int, reason: ClaimEnd, detail: str = "") -> None:
@@ -202,19 +202,27 @@ def _live(connection: Connection, reporter_id: int, claim_id: int, token: int) -
     return held
 
 
-def _give_back(
-    connection: Connection, actor: str, held: Held, end: ClaimEnd, reason: str = "", note: str = ""
-) -> None:
+def _give_back(connection: Connection, actor: str, held: Held, end: ClaimEnd, reason: str = "", note: str = "") -> None:
     end_claim(connection, held.claim.id, end, ": ".join(part for part in (reason, note) if part))
-    connection.execute(
-        update(reading).where(reading.c.id == held.reading.id).values(free_from=func.radpool_now())
-    )
+    connection.execute(update(reading).where(reading.c.id == held.reading.id).values(free_from=func.radpool_now()))
     dimensions = {**_who(held), "why": end.value, "reason": reason}
-    if held.item.state == ItemState.IN_PROGRESS:
+    if held.item.state == ItemState.IN_PROGRESS and not _being_read(connection, held.item.id):
         make_move(connection, held.item, Move.GIVEN_BACK, reading_id=held.reading.id, dimensions=dimensions)
     else:
-        append_item_event(connection, held.item, "reading.given-back", reading_id=held.reading.id, dimensions=dimensions)
+        append_item_event(
+            connection, held.item, "reading.given-back", reading_id=held.reading.id, dimensions=dimensions
+        )
     audit.append(connection, actor, end.value, items=[held.item.id], detail={"claim": held.claim.id, "reason": reason})
+
+
+def _being_read(connection: Connection, item_id: int) -> bool:
+    """Whether a lease is running on any reading of the item."""
+    running = select(reading.c.id).where(
+        reading.c.item_id == item_id,
+        reading.c.state == ReadingState.OPEN.value,
+        reading.c.free_from > func.radpool_now(),
+    )
+    return bool(connection.scalar(select(running.exists())))
 
 
 def _exclude(connection: Connection, held: Held, kind: str) -> None:

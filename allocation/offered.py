@@ -60,15 +60,22 @@ def offered_to(connection: Connection, reporter_id: int, *, limit: int = 100) ->
     open_ids = list(pool)
     purposes = {
         row.id: row
-        for row in connection.execute(select(reading.c.id, reading.c.item_id, reading.c.purpose).where(reading.c.id.in_(open_ids)))
+        for row in connection.execute(
+            select(reading.c.id, reading.c.item_id, reading.c.purpose).where(reading.c.id.in_(open_ids))
+        )
     }
     opened = [
         Offered(one, purposes[one].item_id, purposes[one].purpose, "open", None, None, None, None, None)
         for one in open_ids
     ]
     candidates = [*assigned, *opened]
-    rows = {row.id: row for row in connection.execute(select(reading).where(reading.c.id.in_([c.reading_id for c in candidates])))}
-    items = {row.id: row for row in connection.execute(select(item).where(item.c.id.in_([c.item_id for c in candidates])))}
+    rows = {
+        row.id: row
+        for row in connection.execute(select(reading).where(reading.c.id.in_([c.reading_id for c in candidates])))
+    }
+    items = {
+        row.id: row for row in connection.execute(select(item).where(item.c.id.in_([c.item_id for c in candidates])))
+    }
     shown = [
         one
         for one in candidates
@@ -79,7 +86,8 @@ def offered_to(connection: Connection, reporter_id: int, *, limit: int = 100) ->
 
 _HELD = text(
     "SELECT c.reading_id, c.item_id, r.purpose, c.id, c.token, c.expires_at FROM claim c"
-    " JOIN reading r ON r.id = c.reading_id WHERE c.reporter_id = :reporter AND c.ended_at IS NULL ORDER BY c.claimed_at"
+    " JOIN reading r ON r.id = c.reading_id WHERE c.reporter_id = :reporter AND c.ended_at IS NULL"
+    " ORDER BY c.claimed_at"
 )
 _ASSIGNED = text(
     "SELECT a.reading_id, a.item_id, r.purpose, a.rank, a.why FROM assignment a JOIN reading r ON r.id = a.reading_id"

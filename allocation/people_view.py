@@ -33,7 +33,9 @@ def reporters(connection: Connection) -> Rows:
             **_without(row, "id", "code"),
             "id": row["code"],
             "registrations": [_without(one, "reporter_id") for one in registrations if one["reporter_id"] == row["id"]],
-            "engagements": [_without(one, "id", "reporter_id") for one in engagements if one["reporter_id"] == row["id"]],
+            "engagements": [
+                _without(one, "id", "reporter_id") for one in engagements if one["reporter_id"] == row["id"]
+            ],
         }
         for row in _rows(connection, select(reporter).order_by(reporter.c.code))
     ]
@@ -106,7 +108,9 @@ def rate_cards(connection: Connection) -> Rows:
             "tariffs": [_without(one, "rate_card_id") for one in tariffs if one["rate_card_id"] == row["id"]],
             "windows": [_without(one, "rate_card_id") for one in windows if one["rate_card_id"] == row["id"]],
         }
-        for row in _rows(connection, select(rate_card).order_by(rate_card.c.valid_from.desc(), rate_card.c.version.desc()))
+        for row in _rows(
+            connection, select(rate_card).order_by(rate_card.c.valid_from.desc(), rate_card.c.version.desc())
+        )
     ]
 
 

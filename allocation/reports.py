@@ -13,10 +13,10 @@ from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
 from allocation.claims import NotEligible, judge_reading
-from allocation.eligibility import Reason, Verdict
+from allocation.eligibility import Reason, Verdict, judge
 from allocation.leases import ClaimSuperseded, Held, end_claim, hold, why_superseded
 from allocation.scope import Level
-from allocation.workforce import lock_reporter
+from allocation.workforce import lock_reporter, work_of_item
 from worklist import audit
 from worklist.clock import now
 from worklist.db.engine import Viewer, view_as
@@ -74,11 +74,14 @@ def file_report(
     why = why_superseded(held, token)
     if why and not (addendum and _own_reported(held, token)):
         return _keep_superseded(connection, actor, held, given, why)
-    verdict = judge_reading(connection, reporter, held.reading, held.item, now(connection)) if not addendum else None
-    if verdict is not None:
-        _require(verdict, given, held)
+    moment = now(connection)
+    if addendum:  # having read it before is what an addendum rests on
+        verdict = judge(reporter, work_of_item(connection, held.item), moment)
+    else:
+        verdict = judge_reading(connection, reporter, held.reading, held.item, moment)
+    _require(verdict, given, held)
     report_id = _write(connection, held, given, superseded=False)
-    check_needed = verdict is not None and verdict.level is Level.TRAINEE
+    check_needed = verdict.level is Level.TRAINEE
     _move(connection, held, given, report_id, check_needed=check_needed)
     audit.append(
         connection,
@@ -92,7 +95,7 @@ def file_report(
 
 def _require(verdict: Verdict, given: ReportGiven, held: Held) -> None:
     reasons = verdict.reasons
-    if verdict.eligible and verdict.level is Level.TRAINEE and given.status is ReportStatus.VERIFIED:
+    if verdict.eligible and verdict.level is Level.TRAINEE and given.status is not ReportStatus.PRELIMINARY:
         reasons = (
             *reasons,
             Reason("level", False, "a trainee's report goes out as preliminary and is checked by a colleague"),
@@ -103,9 +106,7 @@ def _require(verdict: Verdict, given: ReportGiven, held: Held) -> None:
         raise NotEligible(reasons)
 
 
-def _move(
-    connection: Connection, held: Held, given: ReportGiven, report_id: int, *, check_needed: bool
-) -> None:
+def _move(connection: Connection, held: Held, given: ReportGiven, report_id: int, *, check_needed: bool) -> None:
     dimensions = {
         "report": report_id,
         "status": given.status.value,
@@ -118,9 +119,16 @@ def _move(
     if given.status is ReportStatus.VERIFIED:
         _finish(connection, held)
         make_move(
-            connection, held.item, Move.VERIFIED, reading_id=held.reading.id, dimensions=dimensions, reported_at=func.radpool_now()
+            connection,
+            held.item,
+            Move.VERIFIED,
+            reading_id=held.reading.id,
+            dimensions=dimensions,
+            reported_at=func.radpool_now(),
         )
     elif given.status is ReportStatus.ADDENDUM:
+        if held.claim.ended_at is None:
+            _finish(connection, held)
         make_move(connection, held.item, Move.ADDED_TO, reading_id=held.reading.id, dimensions=dimensions)
     else:
         if check_needed:
@@ -195,9 +203,7 @@ def _keep_superseded(connection: Connection, actor: str, held: Held, given: Repo
         dimensions={"report": report_id, "claim": held.claim.id, "status": given.status.value},
     )
     audit.append(connection, actor, "report superseded", items=[held.item.id], detail={"report": report_id})
-    return ReportFiled(
-        report_id, given.status, held.item.id, superseded=ClaimSuperseded(held.claim.id, why)
-    )
+    return ReportFiled(report_id, given.status, held.item.id, superseded=ClaimSuperseded(held.claim.id, why))
 
 
 def _already_filed(connection: Connection, held: Held, token: int, given: ReportGiven) -> ReportFiled | None:

@@ -41,7 +41,9 @@ def add_user(
     if reporter_code is not None:
         reporter_id = connection.scalar(select(reporter.c.id).where(reporter.c.code == reporter_code))
         if reporter_id is None:
-            raise AccountRefused(f"no reporter {reporter_code!r}; import a configuration with a [[reporter]] of this id")
+            raise AccountRefused(
+                f"no reporter {reporter_code!r}; import a configuration with a [[reporter]] of this id"
+            )
     if trust is not None and connection.scalar(select(trust_table).where(trust_table.c.ods_code == trust)) is None:
         raise AccountRefused(f"no trust {trust!r}; import a configuration with a [[trust]] of this ods_code")
     if Role.REPORTER in roles and reporter_id is None:
@@ -67,9 +69,7 @@ def issue_token(connection: Connection, name: str, *, days: int, by: str = "comm
     AccountRefused
         If there is no such user, or it is disabled.
     """
-    user_id = connection.scalar(
-        select(app_user.c.id).where(app_user.c.name == name, app_user.c.disabled_at.is_(None))
-    )
+    user_id = connection.scalar(select(app_user.c.id).where(app_user.c.name == name, app_user.c.disabled_at.is_(None)))
     if user_id is None:
         raise AccountRefused(f"no user {name!r}; add one with `radpool user add {name} --role ROLE`")
     token = f"radpool_{secrets.token_urlsafe(32)}"
@@ -96,5 +96,6 @@ def _digest(token: str) -> bytes:
 
 _PRINCIPAL = text(
     "SELECT u.id, u.name, u.roles, u.trust_ods, u.reporter_id FROM api_token t JOIN app_user u ON u.id = t.user_id"
-    " WHERE t.token_digest = :digest AND t.expires_at > radpool_now() AND t.revoked_at IS NULL AND u.disabled_at IS NULL"
+    " WHERE t.token_digest = :digest AND t.expires_at > radpool_now() AND t.revoked_at IS NULL"
+    " AND u.disabled_at IS NULL"
 )

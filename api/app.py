@@ -13,8 +13,8 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from api import problems
 from api.acts import Services
-from api.live import Follower
 from api.limits import BodyLimit
+from api.live import Follower
 from api.permissions import RULES
 from api.routes import claims, events, health, metrics, pay, people, work
 
@@ -64,7 +64,7 @@ class RouteWithoutRule(RuntimeError):
 def _require_rules(router: APIRouter) -> None:
     for route in router.routes:
         if isinstance(route, APIRoute):
-            for method in route.methods:
+            for method in route.methods or ():
                 rule = f"{method} {route.path.removeprefix('/api/v1')}"
                 if rule not in RULES:
                     raise RouteWithoutRule(f"{rule} has no rule in api.permissions.RULES")

@@ -23,7 +23,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-serve_app = typer.Typer(help="Run the server: everything on one machine, or one service of it.", invoke_without_command=True)
+serve_app = typer.Typer(
+    help="Run the server: everything on one machine, or one service of it.", invoke_without_command=True
+)
 user_app = typer.Typer(help="Local accounts.", no_args_is_help=True)
 app.add_typer(serve_app, name="serve")
 app.add_typer(user_app, name="user")

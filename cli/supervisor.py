@@ -14,7 +14,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +33,8 @@ log = structlog.get_logger(__name__)
 #: Pause before a process that died is started again: at once the first time, then longer.
 _RESTART_SECONDS = (0.0, 0.5, 1.0, 2.0, 5.0)
 _READY_SECONDS = 60.0
+#: A service that died this often before anything was ready will not come up.
+_HOPELESS_DEATHS = 3
 _STOP_SECONDS = 15.0
 
 
@@ -80,13 +81,19 @@ class Supervisor:
             self._migrate(address)
             lifeline, held = os.pipe()
             undo.callback(os.close, held)
-            for service, name in (("sequencer", None), ("allocator", None), ("listener", "dicom"), ("hl7", "hl7"), ("api", "http")):
+            for service, name in (
+                ("sequencer", None),
+                ("allocator", None),
+                ("listener", "dicom"),
+                ("hl7", "hl7"),
+                ("api", "http"),
+            ):
                 child = Child(service, sockets[name] if name else None)
                 self._children.append(child)
                 self._start(child, address, lifeline)
             undo.callback(self._end_children)
             url = f"http://{_place(sockets['http'])}"
-            if not self._becomes_ready(url):
+            if not self._becomes_ready(url, address, lifeline):
                 log.error("not ready; see the messages above")
                 return 1
             self._announce(sockets, address)
@@ -129,14 +136,14 @@ class Supervisor:
             command, env=environment, pass_fds=passed, stdin=subprocess.DEVNULL, start_new_session=True
         )
 
-    def _becomes_ready(self, url: str) -> bool:
+    def _becomes_ready(self, url: str, address: DatabaseAddress, lifeline: int) -> bool:
+        """Wait for the API; a service that dies at once again and again makes it hopeless."""
         deadline = time.monotonic() + _READY_SECONDS
         while time.monotonic() < deadline and not self.stop.is_set():
-            with contextlib.suppress(urllib.error.URLError, OSError):
-                with urllib.request.urlopen(f"{url}/healthz/ready", timeout=2) as answer:  # noqa: S310 - our own URL
-                    if answer.status == 200:
-                        return True
-            if any(child.process is not None and child.process.poll() not in (None, 0) for child in self._children):
+            if _answers(f"{url}/healthz/ready"):
+                return True
+            self._revive(address, lifeline)
+            if any(child.service == "api" and child.deaths >= _HOPELESS_DEATHS for child in self._children):
                 return False
             time.sleep(0.05)
         return False
@@ -150,22 +157,26 @@ class Supervisor:
             "pid": os.getpid(),
         }
         data_folder.write_run_file(self.data, run)
-        print(json.dumps(run), flush=True)  # noqa: T201 - the contract's one line
+        print(json.dumps(run), flush=True)
 
     def _watch(self, address: DatabaseAddress, lifeline: int) -> None:
         """Start again what dies, until told to stop."""
         while not self.stop.wait(0.1):
-            for child in self._children:
-                if child.process is None:
-                    if time.monotonic() >= child.start_again_at:
-                        self._start(child, address, lifeline)
-                elif child.process.poll() is not None:
-                    pause = _RESTART_SECONDS[min(child.deaths, len(_RESTART_SECONDS) - 1)]
-                    log.warning("a service died", service=child.service, status=child.process.returncode, pause=pause)
-                    child.deaths += 1
-                    child.process, child.start_again_at = None, time.monotonic() + pause
+            self._revive(address, lifeline)
             if self.settings.database_url is None and embedded.running(self.data) is None:
                 address = self._restart_database(address)
+
+    def _revive(self, address: DatabaseAddress, lifeline: int) -> None:
+        """Start services that died again, each after a pause that grows with its deaths."""
+        for child in self._children:
+            if child.process is None:
+                if time.monotonic() >= child.start_again_at:
+                    self._start(child, address, lifeline)
+            elif child.process.poll() is not None:
+                pause = _RESTART_SECONDS[min(child.deaths, len(_RESTART_SECONDS) - 1)]
+                log.warning("a service died", service=child.service, status=child.process.returncode, pause=pause)
+                child.deaths += 1
+                child.process, child.start_again_at = None, time.monotonic() + pause
 
     def _restart_database(self, address: DatabaseAddress) -> DatabaseAddress:
         """Start our own PostgreSQL again; services that knew it elsewhere are replaced."""
@@ -229,11 +240,21 @@ def listen(where: str) -> socket.socket:
     return bound
 
 
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own URL
+            return bool(answer.status == 200)
+    except OSError:  # urllib's own errors are among them
+        return False
+
+
 def _listen(name: str, where: str) -> socket.socket:
     try:
         return listen(where)
     except OSError as error:
-        raise OSError(error.errno, f"--{name} {where}: {error.strerror}; take another port, or 0 for a free one") from None
+        raise OSError(
+            error.errno, f"--{name} {where}: {error.strerror}; take another port, or 0 for a free one"
+        ) from None
 
 
 def _place(bound: socket.socket) -> str:

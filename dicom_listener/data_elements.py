@@ -37,7 +37,7 @@ class Ending(Enum):
 
     PASSED = "went past the last wanted attribute"
     ENDED = "ended"
-    CUT = "ends inside an attribute"
+    CUT = "is cut short"
     MALFORMED = "is malformed"
 
 

@@ -85,8 +85,28 @@ def read_header(data: Octets, transfer_syntax_uid: str, calling_ae_title: str) -
     attributes = AttributeReader.of_data_set(elements, faults)
     for keyword in sorted(faulty):
         attributes.fault(keyword, "occurs more than once or cannot be followed")
-    if ending in {Ending.CUT, Ending.MALFORMED}:
-        attributes.fault("DataSet", f"{ending.value} before the last wanted attribute")
+    if ending not in {Ending.CUT, Ending.MALFORMED}:
+        return _received(attributes, calling_ae_title, faults)
+    attributes.fault("DataSet", f"{ending.value} before the last wanted attribute")
+    try:
+        return _received(attributes, calling_ae_title, faults)
+    except UnreadableHeader as unreadable:
+        reason = f"{unreadable.reason}, the data set {ending.value}"
+        raise UnreadableHeader(unreadable.keyword, reason) from None
+
+
+def wanted_attributes_passed(data: Octets, transfer_syntax_uid: str) -> bool:
+    """Tell whether more of the data set could add nothing to what `read_header` gives."""
+    try:
+        _, _, ending = read_elements(data, transfer_syntax_uid, {}, _LAST_WANTED)
+    except NestedTooDeep:
+        return True
+    return ending in {Ending.PASSED, Ending.MALFORMED}
+
+
+def _received(
+    attributes: AttributeReader, calling_ae_title: str, faults: dict[tuple[str, str], None]
+) -> ReceivedObject:
     accession_number, issuer = _accession(attributes)
     study_date = attributes.day("StudyDate")
     return ReceivedObject(
@@ -112,15 +132,6 @@ def read_header(data: Octets, transfer_syntax_uid: str, calling_ae_title: str) -
         study_date=study_date[0] if study_date else None,
         header_faults=tuple(faults),
     )
-
-
-def wanted_attributes_passed(data: Octets, transfer_syntax_uid: str) -> bool:
-    """Tell whether more of the data set could add nothing to what `read_header` gives."""
-    try:
-        _, _, ending = read_elements(data, transfer_syntax_uid, {}, _LAST_WANTED)
-    except NestedTooDeep:
-        return True
-    return ending in {Ending.PASSED, Ending.MALFORMED}
 
 
 def _accession(attributes: AttributeReader) -> tuple[str | None, str | None]:

@@ -194,7 +194,6 @@ class AttributeReader:
             return []
 
     def _decoded(self, keyword: str, octets: bytes) -> list[str]:
-        octets = octets.rstrip(b" \0")
         if len(octets) > MAX_VALUE_BYTES:
             raise _Unreadable("is longer than 1024 bytes")
         try:

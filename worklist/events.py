@@ -13,7 +13,8 @@ from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Engine, insert, select, text
-from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError as PoolTimeout
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from worklist.db.tables.log import consumer_checkpoint, event, event_position, parked_event
 

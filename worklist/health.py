@@ -55,16 +55,20 @@ def figures(engine: Engine) -> list[Figure]:
     """Give the figures that a monitoring system watches."""
     with engine.connect() as connection:
         found = [
-            Figure("radpool_items", "Items by state and trust", row.count, {"state": row.state, "trust": row.trust_ods})
-            for row in connection.execute(text("SELECT state, trust_ods, count(*) FROM item GROUP BY 1, 2"))
+            Figure("radpool_items", "Items by state and trust", row.items, {"state": row.state, "trust": row.trust_ods})
+            for row in connection.execute(text("SELECT state, trust_ods, count(*) AS items FROM item GROUP BY 1, 2"))
         ]
         found += [
-            Figure(f"radpool_{row.name}", row.help, float(row.value or 0))
-            for row in connection.execute(text(_SINGLE))
+            Figure(f"radpool_{row.name}", row.help, float(row.value or 0)) for row in connection.execute(text(_SINGLE))
         ]
         newest = last_position(connection)
         found += [
-            Figure("radpool_consumer_behind", "Positions a consumer has yet to take", newest - row.position, {"consumer": row.consumer})
+            Figure(
+                "radpool_consumer_behind",
+                "Positions a consumer has yet to take",
+                newest - row.position,
+                {"consumer": row.consumer},
+            )
             for row in connection.execute(text("SELECT consumer, position FROM consumer_checkpoint"))
         ]
     return found
@@ -72,13 +76,16 @@ def figures(engine: Engine) -> list[Figure]:
 
 _SINGLE = """
 SELECT 'overdue_items' AS name, 'Unreported items past their due time' AS help,
-  (SELECT count(*) FROM item WHERE reported_at IS NULL AND due_at < radpool_now() AND state NOT IN ('cancelled', 'ordered'))::float AS value
+  (SELECT count(*) FROM item WHERE reported_at IS NULL AND due_at < radpool_now()
+   AND state NOT IN ('cancelled', 'ordered'))::float AS value
 UNION ALL SELECT 'oldest_waiting_seconds', 'Age of the longest waiting item since its clock started',
-  extract(epoch FROM radpool_now() - (SELECT min(clock_start_at) FROM item WHERE reported_at IS NULL AND state <> 'cancelled'))
+  extract(epoch FROM radpool_now() - (SELECT min(clock_start_at) FROM item
+   WHERE reported_at IS NULL AND state <> 'cancelled'))
 UNION ALL SELECT 'open_exceptions', 'Exceptions that a person must look at',
   (SELECT count(*) FROM worklist_exception WHERE closed_at IS NULL)
 UNION ALL SELECT 'live_claims', 'Claims that are held', (SELECT count(*) FROM claim WHERE ended_at IS NULL)
-UNION ALL SELECT 'studies_arriving', 'Studies not yet complete', (SELECT count(*) FROM study WHERE quiet_until IS NOT NULL)
+UNION ALL SELECT 'studies_arriving', 'Studies not yet complete',
+  (SELECT count(*) FROM study WHERE quiet_until IS NOT NULL)
 UNION ALL SELECT 'parked_events', 'Events that a consumer could not apply', (SELECT count(*) FROM parked_event)
 UNION ALL SELECT 'held_pay', 'Reports whose pay is in doubt', (SELECT count(*) FROM held_pay WHERE settled_at IS NULL)
 """

@@ -69,7 +69,8 @@ class ForbiddenMove(ValueError):
     def __init__(self, state: ItemState, move: Move) -> None:
         allowed = sorted(other.value for other in moves_from(state))
         super().__init__(
-            f"an item that is {state.value!r} cannot take {move.value!r}; allowed here: {', '.join(allowed) or 'nothing'}"
+            f"an item that is {state.value!r} cannot take {move.value!r};"
+            f" allowed here: {', '.join(allowed) or 'nothing'}"
         )
         self.state = state
         self.move = move

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
 
 from worklist.db.tables.network import exam
 from worklist.db.tables.work import item, item_exam, order_identity, patient, worklist_exception
@@ -90,8 +90,12 @@ class Page:
 
 def list_item_ids(connection: Connection, page: Page) -> list[int]:
     """Give the ids of a page of items, the most urgent first; items without a due time come last."""
-    conditions = [item.c.state.in_([state.value for state in page.states])]
-    for column, wanted in ((item.c.trust_ods, page.trust), (item.c.modality, page.modality), (item.c.setting, page.setting)):
+    conditions: list[ColumnElement[bool]] = [item.c.state.in_([state.value for state in page.states])]
+    for column, wanted in (
+        (item.c.trust_ods, page.trust),
+        (item.c.modality, page.modality),
+        (item.c.setting, page.setting),
+    ):
         if wanted is not None:
             conditions.append(column == wanted)
     if page.after is not None:

@@ -101,7 +101,7 @@ def receive_order(connection: Connection, order: Order) -> Outcome:
         item_id = open_item(connection, trust, patient_id, order.accession_number, ItemState.ORDERED)
     hold_cut(connection)
     row = lock_item(connection, item_id)
-    _keep(connection, item_id, order, patient_id, made_at, known)
+    _keep(connection, item_id, order, patient_id, made_at, known=known)
     _note_doubts(connection, row, order, moment.astimezone(LONDON).date())
     if order.control is OrderControl.CANCEL:
         _cancel(connection, row)
@@ -127,7 +127,7 @@ def _standing(known: Row[Any], order: Order, made_at: datetime) -> Outcome:
 
 
 def _keep(
-    connection: Connection, item_id: int, order: Order, patient_id: int, made_at: datetime, known: Row[Any] | None
+    connection: Connection, item_id: int, order: Order, patient_id: int, made_at: datetime, *, known: Row[Any] | None
 ) -> None:
     """Write what the order says; it takes the place of what older messages said."""
     same_instant = known.message_ids if known is not None and known.message_at == made_at else []

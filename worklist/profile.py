@@ -55,7 +55,8 @@ class Profile:
         """One text per profile, readable, used as its unique key."""
         groups = ",".join(map(str, self.exam_groups)) + ("+unmapped" if self.unmapped else "")
         age = "unknown" if self.age_from is None else f"{self.age_from}-{'' if self.age_to is None else self.age_to}"
-        return f"exams={groups}|age={age}|setting={self.setting or 'unknown'}|flags={','.join(quote(flag, safe=' ') for flag in self.flags)}"
+        flags = ",".join(quote(flag, safe=" ") for flag in self.flags)
+        return f"exams={groups}|age={age}|setting={self.setting or 'unknown'}|flags={flags}"
 
 
 def profile_of(

@@ -71,7 +71,9 @@ def classify(connection: Connection, actor: str, item_id: int, exam_codes: Seque
         ],
     )
     work_out(connection, item_id)
-    append_item_event(connection, lock_item(connection, item_id), "item.classified", dimensions={"exams": list(exam_codes)})
+    append_item_event(
+        connection, lock_item(connection, item_id), "item.classified", dimensions={"exams": list(exam_codes)}
+    )
     audit.append(connection, actor, "classify", items=[item_id], detail={"exams": list(exam_codes)})
 
 

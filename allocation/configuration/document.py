@@ -6,18 +6,20 @@ local (Europe/London) calendar dates, first and last day included.
 
 from __future__ import annotations
 
-from datetime import date, datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from worklist.local_time import LONDON
 from worklist.span import Span
 from worklist.turnaround import Setting, Urgency
 
 Code = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$")]
 OdsCode = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{3,6}$")]
-AeTitle = Annotated[str, StringConstraints(min_length=1, max_length=16, pattern=r"^[\x21-\x5B\x5D-\x7E]([\x20-\x5B\x5D-\x7E]*[\x21-\x5B\x5D-\x7E])?$")]
+_AE_TITLE = r"^[\x21-\x5B\x5D-\x7E]([\x20-\x5B\x5D-\x7E]*[\x21-\x5B\x5D-\x7E])?$"
+AeTitle = Annotated[str, StringConstraints(min_length=1, max_length=16, pattern=_AE_TITLE)]
 Modality = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2,4}$")]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=300, strip_whitespace=True)]
 Years = Annotated[int, Field(ge=0, le=130)]
@@ -28,6 +30,13 @@ def _span(text: str) -> str:
 
 
 SpanText = Annotated[str, AfterValidator(_span)]
+
+
+def _with_zone(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=LONDON)
+
+
+Moment = Annotated[datetime, AfterValidator(_with_zone)]
 
 
 class Row(BaseModel):
@@ -234,8 +243,8 @@ class Session(Row):
     reporter: Code
     engagement: Code
     kind: Literal["job_planned", "insourced", "on_call", "duty"]
-    starts: datetime
-    ends: datetime
+    starts: Moment
+    ends: Moment
     location: Literal["site", "home"] = "site"
     trusts: tuple[OdsCode, ...] | None = None
     modalities: tuple[Modality, ...] | None = None
@@ -243,7 +252,8 @@ class Session(Row):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        _in_order(self.starts, self.ends, "starts", "ends")
+        if self.ends.astimezone(UTC) <= self.starts.astimezone(UTC):
+            raise ValueError("`ends` does not lie after `starts`")
         if self.kind == "insourced" and not self.outside_job_plan:
             raise ValueError("an insourced session needs `outside_job_plan = true`")
         return self
@@ -319,5 +329,3 @@ class Network(Row):
 def _in_order(first: Any, last: Any, first_name: str, last_name: str) -> None:
     if first is not None and last is not None and last < first:
         raise ValueError(f"`{last_name}` lies before `{first_name}`")
-
-

@@ -5,6 +5,7 @@ It must not touch the database; references that only the database can settle are
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from allocation.configuration.document import Network
-from allocation.configuration.source_lines import line_of
+from allocation.configuration.source_lines import last_line, line_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class InvalidConfiguration(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SourceText:
-    """One file's name and text, and how many rows of each table came before it."""
+    """One file's name and text, and of each of its keys how many rows the files before it had."""
 
     name: str
     text: str
@@ -84,10 +85,12 @@ def read_texts(texts: Sequence[tuple[str, str]]) -> ReadNetwork:
         document = _parse(name, text)
         offsets = {}
         for key, value in document.items():
-            if isinstance(value, list) and isinstance(tables.get(key, []), list):
-                offsets[key] = len(tables.get(key, []))
-                tables[key] = [*tables.get(key, []), *value]
+            before = tables.get(key, [])
+            if isinstance(value, list) and isinstance(before, list):
+                offsets[key] = len(before)
+                tables[key] = [*before, *value]
             else:
+                offsets[key] = 0
                 tables[key] = value
         sources.append(SourceText(name, text, offsets))
     try:
@@ -109,30 +112,25 @@ def _parse(name: str, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        line = getattr(error, "lineno", None) or _line_in(str(error))
+        told = _AT_LINE.search(str(error))
+        line = int(told[1]) if told else last_line(text)
         raise InvalidConfiguration([Fault(name, line, "-", f"not TOML: {error}")]) from None
 
 
-def _line_in(message: str) -> int:
-    _, _, rest = message.partition("line ")
-    digits = "".join(letter for letter in rest.split(",")[0] if letter.isdigit())
-    return int(digits) if digits else 1
-
-
 def _fault(sources: Sequence[SourceText], location: Sequence[str | int], what: str) -> Fault:
-    source, local = sources[0], list(location)
-    if len(location) > 1 and isinstance(location[1], int):
-        table = str(location[0])
-        for one in sources:
-            if table in one.offsets and one.offsets[table] <= location[1]:
-                source = one
-        local[1] = location[1] - source.offsets.get(table, 0)
-    else:
-        named = [one for one in sources if location and str(location[0]) in one.text]
-        source = named[0] if named else source
+    local = list(location)
+    table, row = str(location[0]), location[1] if len(location) > 1 else None
+    having = [one for one in sources if table in one.offsets]
+    if isinstance(row, int):
+        having = [one for one in having if one.offsets[table] <= row]
+        local[1] = row - having[-1].offsets[table]
+    source = having[-1]
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in local).lstrip(".")
     return Fault(source.name, line_of(source.text, local), key or "-", what)
 
 
 def _plain(message: str) -> str:
     return message.removeprefix("Value error, ")
+
+
+_AT_LINE = re.compile(r"\(at line (\d+), ")

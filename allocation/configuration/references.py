@@ -6,12 +6,13 @@ Pure but for the names that the database already knows, which are handed in.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 from allocation.configuration.document import Grant, Network, Scope
 from allocation.configuration.read import Fault, ReadNetwork
 from allocation.reporter import REGISTER
+from worklist.exam_codes import normal
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Known:
     exams: frozenset[str] = frozenset()
     scopes: frozenset[str] = frozenset()
     reporters: frozenset[str] = frozenset()
-    engagements: frozenset[str] = frozenset()
+    engagements: Mapping[str, str] = field(default_factory=dict)  # whose each is, by reporter code
 
 
 Place = tuple[tuple[str | int, ...], str]
@@ -42,22 +43,35 @@ def check_references(read: ReadNetwork, known: Known) -> list[Fault]:
 
 
 def _duplicates(network: Network) -> Iterator[Place]:
-    keys: dict[str, tuple[str, list[object]]] = {
-        "trust": ("ods_code", [row.ods_code for row in network.trust]),
-        "source": ("ae_title", [row.ae_title for row in network.source]),
-        "ris": ("sending_facility", [row.sending_facility for row in network.ris]),
-        "exam": ("code", [row.code for row in network.exam]),
-        "scope": ("code", [(row.code, row.version) for row in network.scope]),
-        "reporter": ("id", [row.id for row in network.reporter]),
-        "session": ("id", [row.id for row in network.session]),
-        "rate_card": ("code", [(row.code, row.version) for row in network.rate_card]),
-        "target": ("id", [(row.id, row.valid_from) for row in network.target]),
-    }
-    for table, (key, values) in keys.items():
-        twice = {value for value, count in Counter(values).items() if count > 1}
-        for place, value in enumerate(values):
-            if value in twice and values.index(value) != place:
-                yield (table, place, key), f"{value!r} stands twice; give it once"
+    yield from _twice(("trust",), "ods_code", (row.ods_code for row in network.trust))
+    yield from _twice(("source",), "ae_title", (row.ae_title for row in network.source))
+    yield from _twice(("ris",), "sending_facility", (row.sending_facility for row in network.ris))
+    yield from _twice(("exam",), "code", (row.code for row in network.exam))
+    yield from _twice(
+        ("exam_alias",), "value", ((row.trust, row.kind, normal(row.value)) for row in network.exam_alias)
+    )
+    yield from _twice(("target",), "id", ((row.id, row.valid_from) for row in network.target))
+    yield from _twice(("scope",), "code", ((row.code, row.version) for row in network.scope))
+    yield from _twice(("reporter",), "id", (row.id for row in network.reporter))
+    yield from _twice(("session",), "id", (row.id for row in network.session))
+    yield from _twice(("rate_card",), "code", ((row.code, row.version) for row in network.rate_card))
+    prices = ((row.modality, row.valid_from) for row in network.outsource_price)
+    yield from _twice(("outsource_price",), "modality", prices)
+    for n, row in enumerate(network.reporter):
+        yield from _twice(("reporter", n, "registrations"), "body", (one.body for one in row.registrations))
+        yield from _twice(("reporter", n, "grants"), "scope", (one.scope for one in row.grants))
+    for n, card in enumerate(network.rate_card):
+        yield from _twice(("rate_card", n, "tariffs"), "code", (one.code for one in card.tariffs))
+        yield from _twice(("rate_card", n, "windows"), "name", (one.name for one in card.windows))
+
+
+def _twice(rows: tuple[str | int, ...], key: str, values: Iterable[Hashable]) -> Iterator[Place]:
+    seen = set()
+    for place, value in enumerate(values):
+        if value in seen:
+            parts = value if isinstance(value, tuple) else (value,)
+            yield (*rows, place, key), f"{' '.join(str(one) for one in parts if one)!r} stands twice; give it once"
+        seen.add(value)
 
 
 def _trusts(network: Network, known: Known) -> Iterator[Place]:
@@ -71,7 +85,7 @@ def _trusts(network: Network, known: Known) -> Iterator[Place]:
         named += [(("reporter", n, "engagements", m, "payer"), one.payer) for m, one in enumerate(row.engagements)]
         named += [(("reporter", n, "entitlements", m, "trust"), one.trust) for m, one in enumerate(row.entitlements)]
     for n, session in enumerate(network.session):
-        named += [(("session", n, "trusts"), trust) for trust in session.trusts or ()]
+        named += [(("session", n, "trusts", m), trust) for m, trust in enumerate(session.trusts or ())]
     for location, trust in named:
         if trust is not None and trust not in trusts:
             yield location, f"no trust {trust!r}; add a [[trust]] with this ods_code, or use one of {_some(trusts)}"
@@ -81,18 +95,21 @@ def _exams(network: Network, known: Known) -> Iterator[Place]:
     exams = known.exams | {row.code for row in network.exam}
     named: list[tuple[tuple[str | int, ...], str]] = []
     named += [(("exam_alias", n, "exam"), row.exam) for n, row in enumerate(network.exam_alias)]
-    named += [(("target", n, "exam_codes"), code) for n, row in enumerate(network.target) for code in row.exam_codes or ()]
-    named += [(("scope", n, "exam_codes"), code) for n, row in enumerate(network.scope) for code in row.exam_codes]
+    for n, target in enumerate(network.target):
+        named += [(("target", n, "exam_codes", m), code) for m, code in enumerate(target.exam_codes or ())]
+    for n, scope in enumerate(network.scope):
+        named += [(("scope", n, "exam_codes", m), code) for m, code in enumerate(scope.exam_codes)]
     for n, card in enumerate(network.rate_card):
         for m, tariff in enumerate(card.tariffs):
-            named += [(("rate_card", n, "tariffs", m, "exam_codes"), code) for code in tariff.exam_codes or ()]
+            place = ("rate_card", n, "tariffs", m, "exam_codes")
+            named += [((*place, number), code) for number, code in enumerate(tariff.exam_codes or ())]
     for location, code in named:
         if code not in exams:
             yield location, f"no exam {code!r} in the catalogue; add an [[exam]] with this code, or correct it"
 
 
 def _reporters(network: Network, known: Known) -> Iterator[Place]:
-    scopes = {row.code: row for row in network.scope}
+    scopes = {row.code: row for row in sorted(network.scope, key=lambda scope: scope.version)}
     engagements = Counter(one.code for row in network.reporter for one in row.engagements)
     for n, row in enumerate(network.reporter):
         register = REGISTER[row.profession]
@@ -101,6 +118,12 @@ def _reporters(network: Network, known: Known) -> Iterator[Place]:
         for m, one in enumerate(row.engagements):
             if engagements[one.code] > 1:
                 yield ("reporter", n, "engagements", m, "code"), f"engagement {one.code!r} stands twice; give it once"
+            elif known.engagements.get(one.code, row.id) != row.id:
+                whose = known.engagements[one.code]
+                yield (
+                    ("reporter", n, "engagements", m, "code"),
+                    f"engagement {one.code!r} is {whose}'s; give another code",
+                )
         for m, grant in enumerate(row.grants):
             if grant.scope not in scopes and grant.scope not in known.scopes:
                 yield ("reporter", n, "grants", m, "scope"), f"no scope {grant.scope!r}; add a [[scope]] with this code"
@@ -123,7 +146,7 @@ def _sessions(network: Network, known: Known) -> Iterator[Place]:
     for n, row in enumerate(network.session):
         if row.reporter not in own and row.reporter not in known.reporters:
             yield ("session", n, "reporter"), f"no reporter {row.reporter!r}; add a [[reporter]] with this id"
-        elif row.engagement not in own.get(row.reporter, set()) | known.engagements:
+        elif row.engagement not in own.get(row.reporter, ()) and known.engagements.get(row.engagement) != row.reporter:
             yield ("session", n, "engagement"), f"{row.reporter} has no engagement {row.engagement!r}"
 
 

@@ -58,7 +58,10 @@ def post(connection: Connection, one: Event) -> None:
     if isinstance(due.price, str):
         connection.execute(
             insert(held_pay).values(
-                report_id=due.report_id, reporter_id=due.claim.reporter_id, reason=due.price, event_position=one.position
+                report_id=due.report_id,
+                reporter_id=due.claim.reporter_id,
+                reason=due.price,
+                event_position=one.position,
             )
         )
         events.append(connection, "pay.held", dimensions={"report": due.report_id, "reason": due.price})
@@ -118,7 +121,9 @@ def verify_ledger(connection: Connection) -> tuple[Difference, ...]:
     """Recompute every report's pay from the events and give those whose lines differ."""
     posted: dict[int, int] = {
         row.report_id: int(row.pence)
-        for row in connection.execute(text("SELECT report_id, sum(amount_pence) AS pence FROM pay_line GROUP BY report_id"))
+        for row in connection.execute(
+            text("SELECT report_id, sum(amount_pence) AS pence FROM pay_line GROUP BY report_id")
+        )
     }
     paid_to = connection.scalar(
         text("SELECT position FROM consumer_checkpoint WHERE consumer = :name"), {"name": CONSUMER}
@@ -183,7 +188,8 @@ def _priced_exams(connection: Connection, item_id: int | None) -> tuple[PricedEx
         {"item": item_id},
     )
     return tuple(
-        PricedExam(row.code, row.modality or modality, row.reporting_minutes or Decimal(UNMAPPED_MINUTES)) for row in rows
+        PricedExam(row.code, row.modality or modality, row.reporting_minutes or Decimal(UNMAPPED_MINUTES))
+        for row in rows
     )
 
 

@@ -58,7 +58,9 @@ def lines(
     ]
 
 
-def statements(connection: Connection, *, reporter_id: int | None = None, trust: str | None = None) -> list[dict[str, Any]]:
+def statements(
+    connection: Connection, *, reporter_id: int | None = None, trust: str | None = None
+) -> list[dict[str, Any]]:
     """Give each reporter's months: lines, pence in all and by tariff, and what is held; they sum to the ledger."""
     month = func.to_char(func.timezone("Europe/London", pay_line.c.earned_at), text("'YYYY-MM'"))
     statement = (

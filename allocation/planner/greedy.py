@@ -13,7 +13,12 @@ from allocation.planner.problem import Assigned, Plan, Problem, WaitingReading, 
 from allocation.session import ReportingSession, SessionKind
 
 #: Cost of a kind of session, in minutes of lateness: job-planned time comes before paid time.
-KIND_MINUTES = {SessionKind.JOB_PLANNED: 0.0, SessionKind.DUTY: 5.0, SessionKind.ON_CALL: 30.0, SessionKind.INSOURCED: 15.0}
+KIND_MINUTES = {
+    SessionKind.JOB_PLANNED: 0.0,
+    SessionKind.DUTY: 5.0,
+    SessionKind.ON_CALL: 30.0,
+    SessionKind.INSOURCED: 15.0,
+}
 #: Cost of a reader of another subspecialty, and of a trainee whose report must be checked.
 OTHER_SUBSPECIALTY_MINUTES = 10.0
 TO_BE_CHECKED_MINUTES = 10.0

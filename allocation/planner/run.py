@@ -66,7 +66,11 @@ def replan(engine: Engine, solve: Solve, *, solver: str) -> PlanRun | None:
             events.append(
                 connection,
                 "plan.changed",
-                dimensions={"assigned": run.assigned, "changed": changed, "unassigned": dict(found.unassigned_by_reason)},
+                dimensions={
+                    "assigned": run.assigned,
+                    "changed": changed,
+                    "unassigned": dict(found.unassigned_by_reason),
+                },
             )
         return run
 
@@ -164,7 +168,8 @@ def _write(connection: Connection, found: Plan) -> int:
 
 
 _EXCLUSIONS = text(
-    "SELECT x.item_id, x.reporter_id FROM item_exclusion x JOIN reading r ON r.item_id = x.item_id WHERE r.state = 'open'"
+    "SELECT x.item_id, x.reporter_id FROM item_exclusion x JOIN reading r ON r.item_id = x.item_id"
+    " WHERE r.state = 'open'"
 )
 
 _WAITING = text(

@@ -72,9 +72,7 @@ def skip(act: Permitted, claim_id: int, body: Skip) -> Response:
     """Decline the reading with a reason; it is not handed to you again."""
 
     def do(connection: Connection) -> tuple[int, Any]:
-        leases.skip(
-            connection, act.principal.name, act.reporter_id, claim_id, body.token, body.reason, body.note
-        )
+        leases.skip(connection, act.principal.name, act.reporter_id, claim_id, body.token, body.reason, body.note)
         return 204, None
 
     return act.once(do, body)
@@ -115,5 +113,3 @@ def report(act: Permitted, claim_id: int, body: Report) -> Response:
         )
 
     return act.once(do, body)
-
-

@@ -32,9 +32,7 @@ def pay_lines(
 ) -> dict[str, Any]:
     """List pay lines in order of posting, each with how it was worked out; go on with `after` = the last id."""
     with act.transaction() as connection:
-        found = statements.lines(
-            connection, **_whose(act), from_at=from_, to_at=to, after=after, limit=limit
-        )
+        found = statements.lines(connection, **_whose(act), from_at=from_, to_at=to, after=after, limit=limit)
         audit.append(connection, act.principal.name, "pay lines read", detail={"lines": len(found)})
         return {"lines": found, "total_pence": sum(line["amount_pence"] for line in found)}
 

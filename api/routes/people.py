@@ -51,6 +51,4 @@ def sessions(
     """List sessions: a reporter's own, or everyone's."""
     own = act.reporter_id if act.principal.is_only_reporter else None
     with act.transaction() as connection:
-        return {
-            "sessions": people_view.sessions(connection, reporter_id=own, from_at=from_, to_at=to, limit=limit)
-        }
+        return {"sessions": people_view.sessions(connection, reporter_id=own, from_at=from_, to_at=to, limit=limit)}

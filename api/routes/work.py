@@ -153,7 +153,9 @@ def accession(act: Permitted, item_id: int, body: Accession) -> Response:
 
 
 @router.get("/exceptions")
-def exceptions(act: Permitted, kind: str | None = None, limit: Annotated[int, Query(ge=1, le=500)] = 100) -> dict[str, Any]:
+def exceptions(
+    act: Permitted, kind: str | None = None, limit: Annotated[int, Query(ge=1, le=500)] = 100
+) -> dict[str, Any]:
     """List what a person must look at, the oldest first."""
     with act.transaction() as connection:
         trust = None if act.principal.network_wide else act.principal.trust
@@ -196,5 +198,3 @@ def _require_hold(act: Act, connection: Any, item_id: int) -> None:
         if any(one.item_id == item_id for one in held):
             return
     raise UnknownItem(item_id)
-
-

@@ -89,11 +89,15 @@ def test_requested_codes_of_the_requests_come_before_those_of_the_study() -> Non
     received = read(
         ct_object(
             RequestAttributesSequence=Sequence([request]),
-            RequestedProcedureCodeSequence=Sequence([code("XCHES"), code("CSKUH", meaning="CT Head")]),
+            RequestedProcedureCodeSequence=Sequence([code("XCHES"), code("XABDO"), code("CSKUH", meaning="CT Head")]),
             ProcedureCodeSequence=Sequence([code("303653007", "SCT")]),
         )
     )
-    assert received.requested_codes == (Code("CSKUH", "NICIP", "CT Head"), Code("XCHES", "NICIP"))
+    assert received.requested_codes == (
+        Code("CSKUH", "NICIP", "CT Head"),
+        Code("XCHES", "NICIP"),
+        Code("XABDO", "NICIP"),
+    )
     assert received.performed_codes == (Code("303653007", "SCT"),)
 
 
@@ -334,6 +338,19 @@ def test_data_cut_inside_the_header_are_told() -> None:
     received = read_header(encoded(data_set)[:-2], ImplicitVRLittleEndian, "CT1")
     assert received.requested_procedure_priority is None
     assert [keyword for keyword, _ in received.header_faults] == ["DataSet"]
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"\x08\x00\x16\x00\xff\xff\xff\x7f1.2", "is missing, the data set is cut short"),
+        (b"\xfe\xff\x00\xe0\0\0\0\0", "is missing, the data set is malformed"),
+    ],
+)
+def test_a_uid_missing_from_a_broken_data_set_is_told_as_such(data: bytes, reason: str) -> None:
+    with pytest.raises(UnreadableHeader) as raised:
+        read_header(data, ImplicitVRLittleEndian, "CT1")
+    assert (raised.value.keyword, raised.value.reason) == ("SOPClassUID", reason)
 
 
 def test_more_is_asked_for_until_the_last_wanted_attribute_is_passed() -> None:

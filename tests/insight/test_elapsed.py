@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import Connection, column, literal, select, values
 
 from insight.elapsed import age_counts, ages_of, backstop_at, london_date, minutes_between
-from tests.conftest import Database
 from worklist.db.tables.columns import Instant
 from worklist.local_time import LONDON
 from worklist.span import ends_at
@@ -34,23 +33,20 @@ def in_sql(connection: Connection, instants: list[datetime], what: object) -> li
     return [(row[0], row[1]) for row in rows]
 
 
-def test_the_backstop_is_the_one_that_due_times_have_also_across_clock_changes(empty: Database) -> None:
-    with empty.app.begin() as connection:
-        found = in_sql(connection, around_clock_changes(), backstop_at)
+def test_the_backstop_is_the_one_that_due_times_have_also_across_clock_changes(nothing: Connection) -> None:
+    found = in_sql(nothing, around_clock_changes(), backstop_at)
     assert [(start, ends_at(BACKSTOP, start, ())) for start, _ in found] == found
 
 
-def test_a_day_is_london_s_also_in_summer_and_across_clock_changes(empty: Database) -> None:
-    with empty.app.begin() as connection:
-        found = in_sql(connection, around_clock_changes(), london_date)
+def test_a_day_is_london_s_also_in_summer_and_across_clock_changes(nothing: Connection) -> None:
+    found = in_sql(nothing, around_clock_changes(), london_date)
     assert [(at, at.astimezone(LONDON).date()) for at, _ in found] == found
     assert any(at.date() != day for at, day in found)
 
 
-def test_minutes_are_elapsed_time_in_the_hour_that_autumn_repeats(empty: Database) -> None:
+def test_minutes_are_elapsed_time_in_the_hour_that_autumn_repeats(nothing: Connection) -> None:
     first, second = AUTUMN - timedelta(minutes=30), AUTUMN + timedelta(minutes=30, seconds=15)
-    with empty.app.begin() as connection:
-        minutes = connection.scalar(select(minutes_between(literal(first, Instant), literal(second, Instant))))
+    minutes = nothing.scalar(select(minutes_between(literal(first, Instant), literal(second, Instant))))
     assert minutes == 60.25
 
 
@@ -69,23 +65,25 @@ def test_minutes_are_elapsed_time_in_the_hour_that_autumn_repeats(empty: Databas
         (timedelta(days=900), "over_28_days"),
     ],
 )
-def test_an_age_is_in_one_band_which_begins_with_its_lower_bound(empty: Database, waited: timedelta, band: str) -> None:
+def test_an_age_is_in_one_band_which_begins_with_its_lower_bound(
+    nothing: Connection, waited: timedelta, band: str
+) -> None:
     at = datetime(2026, 6, 10, 10, tzinfo=UTC)
     given = values(column("start", Instant), name="given").data([(at - waited,)])
-    with empty.app.begin() as connection:
-        ages = ages_of(connection.execute(select(*age_counts(given.c.start, backstop_at(given.c.start), at))).one())
+    ages = ages_of(nothing.execute(select(*age_counts(given.c.start, backstop_at(given.c.start), at))).one())
     assert getattr(ages, band) == 1
     assert ages.items == 1
 
 
 @pytest.mark.parametrize(("change", "hours"), [(SPRING, -1), (AUTUMN, 1)])
-def test_the_last_band_is_28_calendar_days_across_a_clock_change(empty: Database, change: datetime, hours: int) -> None:
+def test_the_last_band_is_28_calendar_days_across_a_clock_change(
+    nothing: Connection, change: datetime, hours: int
+) -> None:
     start = change - timedelta(days=3)
     end = start + timedelta(days=28, hours=hours)
     given = values(column("start", Instant), name="given").data([(start,)])
-    with empty.app.begin() as connection:
-        at_end, after = (
-            ages_of(connection.execute(select(*age_counts(given.c.start, backstop_at(given.c.start), at))).one())
-            for at in (end, end + timedelta(seconds=1))
-        )
+    at_end, after = (
+        ages_of(nothing.execute(select(*age_counts(given.c.start, backstop_at(given.c.start), at))).one())
+        for at in (end, end + timedelta(seconds=1))
+    )
     assert (at_end.over_28_days, after.over_28_days) == (0, 1)

@@ -14,7 +14,6 @@ from insight.filters import Dimension, Filters, ImpossiblePeriod, RepeatedDimens
 from insight.skill_mix import skill_mix
 from insight.turnaround import turnaround
 from insight.value import value
-from tests.conftest import Database
 
 NOON = datetime(2026, 6, 10, 12, tzinfo=UTC)
 
@@ -45,10 +44,10 @@ def test_a_dimension_is_asked_for_once() -> None:
     ],
 )
 def test_a_dimension_that_a_question_does_not_have_is_refused_with_those_that_it_has(
-    empty: Database, question: Callable[[Connection, Filters], Any], refused: Dimension, supported: str
+    nothing: Connection, question: Callable[[Connection, Filters], Any], refused: Dimension, supported: str
 ) -> None:
-    with empty.app.begin() as connection, pytest.raises(UnsupportedDimension) as error:
-        question(connection, Filters(by=(Dimension.TRUST, refused)))
+    with pytest.raises(UnsupportedDimension) as error:
+        question(nothing, Filters(by=(Dimension.TRUST, refused)))
     assert error.value.refused == (refused,)
     assert ", ".join(error.value.supported) == supported
     assert str(error.value).endswith(f"cannot be counted by {refused}; it can be by {supported}")
@@ -56,11 +55,10 @@ def test_a_dimension_that_a_question_does_not_have_is_refused_with_those_that_it
 
 @pytest.mark.parametrize("question", [backlog, turnaround, skill_mix, value])
 def test_an_empty_database_gives_one_row_of_nothing_and_no_groups(
-    empty: Database, question: Callable[[Connection, Filters], Any]
+    nothing: Connection, question: Callable[[Connection, Filters], Any]
 ) -> None:
-    with empty.app.begin() as connection:
-        (total,) = question(connection, Filters()).rows
-        assert question(connection, Filters(by=(Dimension.TRUST,))).rows == ()
+    (total,) = question(nothing, Filters()).rows
+    assert question(nothing, Filters(by=(Dimension.TRUST,))).rows == ()
     counted = [getattr(total, name) for name in type(total).__dataclass_fields__]
     assert not any(isinstance(number, int) and number for number in counted)
     assert not any(isinstance(number, float) for number in counted)

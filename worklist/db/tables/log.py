@@ -57,7 +57,7 @@ sequencer_mark = Table(
     "sequencer_mark",
     metadata,
     Column("only", Boolean, primary_key=True, server_default=text("true")),
-    Column("settled_event_id", BigInteger, nullable=False, comment="Every event up to here has a position or never was."),
+    Column("settled_event_id", BigInteger, nullable=False, comment="Up to here all have positions."),
     Column("candidate_event_id", BigInteger, nullable=False),
     Column("candidate_horizon", BigInteger, nullable=False),
     comment="How far the sequencer has looked; one row.",

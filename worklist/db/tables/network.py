@@ -49,7 +49,7 @@ source = Table(
     Column("address", Text, comment="Peer address that the AE title is bound to; null binds it to a certificate."),
     Column("certificate_subject", Text),
     Column("quiet_seconds", Integer, comment="Completeness policy; null takes the server's setting."),
-    Column("services", JSONB, nullable=False, server_default=text("'[]'"), comment="RequestingService to setting and urgency."),
+    Column("services", JSONB, nullable=False, server_default=text("'[]'"), comment="Service to setting, urgency."),
     Column("active", Boolean, nullable=False, server_default=text("true")),
     comment="A PACS or modality that may send to us.",
 )

@@ -219,7 +219,7 @@ CREATE TABLE sequencer_mark (
 
 COMMENT ON TABLE sequencer_mark IS 'How far the sequencer has looked; one row.';
 
-COMMENT ON COLUMN sequencer_mark.settled_event_id IS 'Every event up to here has a position or never was.';
+COMMENT ON COLUMN sequencer_mark.settled_event_id IS 'Up to here all have positions.';
 
 CREATE TABLE test_clock (
   "only" BOOLEAN DEFAULT true NOT NULL,
@@ -478,7 +478,7 @@ COMMENT ON COLUMN source.address IS 'Peer address that the AE title is bound to;
 
 COMMENT ON COLUMN source.quiet_seconds IS 'Completeness policy; null takes the server''s setting.';
 
-COMMENT ON COLUMN source.services IS 'RequestingService to setting and urgency.';
+COMMENT ON COLUMN source.services IS 'Service to setting, urgency.';
 
 CREATE TABLE target_rule (
   id INTEGER GENERATED ALWAYS AS IDENTITY,
@@ -577,7 +577,7 @@ COMMENT ON TABLE item IS 'One accession of one trust and where it stands; no ide
 
 COMMENT ON COLUMN item.age_years IS 'Completed years at the exam date; null where not known.';
 
-COMMENT ON COLUMN item.flags IS 'Exclusion flags that are known to hold.';
+COMMENT ON COLUMN item.flags IS 'Exclusions known to hold.';
 
 COMMENT ON COLUMN item.reported_at IS 'When a final report stood; stops the turnaround clock.';
 
@@ -641,7 +641,7 @@ CREATE TABLE study (
 
 COMMENT ON TABLE study IS 'A study as received: counts and times, no identifiers.';
 
-COMMENT ON COLUMN study.quiet_until IS 'When the study counts as complete if nothing more comes; null once it does.';
+COMMENT ON COLUMN study.quiet_until IS 'Complete then if nothing more comes; null once it is.';
 
 COMMENT ON COLUMN study.facts IS 'What the headers said, merged.';
 
@@ -701,9 +701,9 @@ COMMENT ON TABLE item_order IS 'What the newest order message says of an item; w
 
 COMMENT ON COLUMN item_order.patient_id IS 'Whom the order names.';
 
-COMMENT ON COLUMN item_order.exams IS 'Ordered exams as sent: [code, scheme, words].';
+COMMENT ON COLUMN item_order.exams IS 'As sent: [code, scheme, words].';
 
-COMMENT ON COLUMN item_order.clinical_question IS 'Free words: they may name people, so row-level security is forced here.';
+COMMENT ON COLUMN item_order.clinical_question IS 'Free words may name people: row-level security is forced.';
 
 COMMENT ON COLUMN item_order.message_at IS 'When the home RIS made the newest message taken.';
 

@@ -1,0 +1,150 @@
+"""How one home RIS speaks HL7: which fields hold what, and what its words mean; defaults and overrides.
+
+The overrides are the `dialect` of a `[[ris]]` in the configuration. A key that is not described here
+is refused. It must not read messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+
+from hl7_listener.fault import MessageFault
+from hl7_listener.header import codec_of
+from hl7_listener.messages import parts_of
+from worklist.home_reports import HomeReportStatus
+from worklist.orders import OrderControl
+from worklist.turnaround import Setting, Urgency
+
+_Meaning = TypeVar("_Meaning")
+
+
+class DialectNotValid(ValueError):
+    """A dialect that says something that is not understood; names each place."""
+
+
+def _field(path: str) -> str:
+    parts_of(path)
+    return path
+
+
+def _character_set(name: str) -> str:
+    try:
+        codec_of(name, "character_set")
+    except MessageFault as fault:
+        raise ValueError(fault.reason) from None
+    return name
+
+
+Field = Annotated[str, AfterValidator(_field)]
+
+#: HL7 table 0004, patient class. What it leaves open (preadmit, obstetrics, unknown) is not known here.
+_PATIENT_CLASSES: dict[str, Setting | None] = {
+    "E": Setting.EMERGENCY,
+    "I": Setting.INPATIENT,
+    "O": Setting.OUTPATIENT,
+    "R": Setting.OUTPATIENT,
+}
+#: Priorities of ORC-7 and OBR-27 (component 6) and of TQ1-9 (HL7 table 0485).
+_URGENCIES: dict[str, Urgency | None] = {
+    "S": Urgency.EMERGENCY,
+    "STAT": Urgency.EMERGENCY,
+    "A": Urgency.URGENT,
+    "ASAP": Urgency.URGENT,
+    "URGENT": Urgency.URGENT,
+    "R": Urgency.ROUTINE,
+    "ROUTINE": Urgency.ROUTINE,
+}
+_CONTROLS: dict[str, OrderControl | None] = {
+    "NW": OrderControl.NEW,
+    "XO": OrderControl.CHANGE,
+    "CA": OrderControl.CANCEL,
+}
+#: HL7 tables 0123 (OBR-25), 0085 (OBX-11) and 0038 (ORC-5).
+_REPORT_STATUSES: dict[str, HomeReportStatus | None] = {
+    "F": HomeReportStatus.FINAL,
+    "C": HomeReportStatus.FINAL,
+    "CM": HomeReportStatus.FINAL,
+    **dict.fromkeys(("A", "I", "IP", "O", "P", "R", "S", "SC"), HomeReportStatus.PRELIMINARY),
+    **dict.fromkeys(("CA", "D", "W", "X"), HomeReportStatus.WITHDRAWN),
+}
+
+
+class Dialect(BaseModel):
+    """The dialect of one home RIS.
+
+    Of several fields for one thing the first that is valued counts; of `urgency_fields` the most
+    urgent. The maps (`controls`, `settings`, `urgencies`, `report_statuses`) add to the defaults,
+    word by word; null takes a word out. Words are compared in upper case.
+
+    - `character_set`: of messages that declare none in MSH-18.
+    - `accession_fields`, `placer_fields`, `exam_fields` (code, text and system from the component
+      named on), `clinical_question_fields`.
+    - `setting_fields` and, for each of them, its words in `settings`.
+    - `report_status_fields`, `reported_at_fields`.
+    - `patient_issuer`: the IssuerOfPatientID of the identifiers that the RIS sends, where PID-3.4
+      does not say what the images say.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    character_set: Annotated[str, AfterValidator(_character_set)] = "8859/1"
+    accession_fields: tuple[Field, ...] = ("IPC-1", "ORC-3", "OBR-3")
+    placer_fields: tuple[Field, ...] = ("ORC-2", "OBR-2")
+    controls: dict[str, OrderControl | None] = _CONTROLS
+    exam_fields: tuple[Field, ...] = ("OBR-4",)
+    setting_fields: tuple[Field, ...] = ("PV1-3", "PV1-2")
+    settings: dict[Field, dict[str, Setting | None]] = {"PV1-2": _PATIENT_CLASSES}
+    urgency_fields: tuple[Field, ...] = ("TQ1-9", "ORC-7.6", "OBR-27.6", "OBR-5")
+    urgencies: dict[str, Urgency | None] = _URGENCIES
+    clinical_question_fields: tuple[Field, ...] = ("OBR-31.2", "OBR-31", "OBR-13")
+    report_status_fields: tuple[Field, ...] = ("OBR-25", "OBX-11", "ORC-5")
+    report_statuses: dict[str, HomeReportStatus | None] = _REPORT_STATUSES
+    reported_at_fields: tuple[Field, ...] = ("OBR-22",)
+    patient_issuer: str | None = None
+
+    def segments(self) -> frozenset[str]:
+        """Give the segments in which this dialect looks."""
+        fields = (
+            *self.accession_fields,
+            *self.placer_fields,
+            *self.exam_fields,
+            *self.setting_fields,
+            *self.urgency_fields,
+            *self.clinical_question_fields,
+            *self.report_status_fields,
+            *self.reported_at_fields,
+        )
+        return frozenset({"PID", "ORC", "OBR", *(parts_of(field)[0] for field in fields)})
+
+
+def read_dialect(overrides: Mapping[str, Any]) -> Dialect:
+    """Give the dialect that a RIS's overrides make of the defaults.
+
+    Raises
+    ------
+    DialectNotValid
+        When a key, a field or a meaning is not one that is described here.
+    """
+    try:
+        given = Dialect.model_validate(dict(overrides))
+    except ValidationError as error:
+        faults = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False))
+        raise DialectNotValid("; ".join(faults)) from None
+    return given.model_copy(
+        update={
+            "controls": _together(_CONTROLS, given.controls),
+            "urgencies": _together(_URGENCIES, given.urgencies),
+            "report_statuses": _together(_REPORT_STATUSES, given.report_statuses),
+            "settings": {
+                field: _together(_PATIENT_CLASSES if field == "PV1-2" else {}, given.settings.get(field, {}))
+                for field in given.setting_fields
+            },
+        }
+    )
+
+
+def _together(defaults: Mapping[str, _Meaning], given: Mapping[str, _Meaning]) -> dict[str, _Meaning]:
+    return {**defaults, **{word.upper(): meaning for word, meaning in given.items()}}

@@ -1,0 +1,177 @@
+"""Maps the fields that orders and results share: the patient, instants, the accession number, its words.
+
+Pure: no I/O, no clock, no settings. It must not look things up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TypeVar
+
+from hl7_listener.dialect import Dialect
+from hl7_listener.fault import Condition, MessageFault
+from hl7_listener.header import Header
+from hl7_listener.messages import Group
+from worklist.local_time import LocalTime, resolve
+from worklist.orders import Message
+from worklist.study import PatientAsSent
+
+Faults = list[tuple[str, str]]
+_Meaning = TypeVar("_Meaning")
+
+#: Who issues NHS numbers, as PID-3.4 says it; the last is its object identifier.
+_NHS_AUTHORITIES = frozenset({"NHS", "NHSNBR", "NHSNMBR", "2.16.840.1.113883.2.1.4.1"})
+#: HL7 table 0203: national identifiers, and the local ones in order of preference.
+_NHS_TYPES = frozenset({"NH", "NHS", "NHSNO"})
+_LOCAL_TYPES = ("PI", "MR", "PT", "PK")
+_TEN_DIGITS = re.compile(r"^\d{10}$")
+#: HL7 v2, 2.A.22: YYYYMMDDHHMM[SS[.S[S[S[S]]]]][+/-ZZZZ]; what follows the day may be missing where a day does.
+_INSTANT = re.compile(r"^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?:\.\d{1,4})?([+-]\d{4})?$")
+_DAY = re.compile(r"^(\d{4})(\d\d)(\d\d)")
+#: A message is taken to be received this soon, which tells the two passes of autumn's repeated hour apart.
+_SOON = timedelta(minutes=30)
+
+
+def message_of(header: Header, trust: str, received_at: datetime) -> Message:
+    """Give whose message it is and when it was made (`received_at` is aware).
+
+    Raises
+    ------
+    MessageFault
+        When MSH-7 or MSH-10 is missing or cannot be read.
+    """
+    if not header.control_id:
+        raise MessageFault("MSH-10", Condition.REQUIRED_FIELD_MISSING, "the message has no control id")
+    if not header.made_at:
+        raise MessageFault("MSH-7", Condition.REQUIRED_FIELD_MISSING, "the message does not say when it was made")
+    made_at = _instant(header.made_at, "MSH-7", received_at, not_before=received_at - _SOON)
+    if made_at is None:
+        raise MessageFault("MSH-7", Condition.DATA_TYPE_ERROR, "not a date and time of the form YYYYMMDDHHMM[SS]")
+    return Message(header.sending_facility, trust, made_at.at, header.control_id)
+
+
+def accession_number_of(group: Group, dialect: Dialect) -> str:
+    """Give the accession number, as text.
+
+    Raises
+    ------
+    MessageFault
+        When there is none; it names the field that the dialect looks in last but one segment.
+    """
+    found = first(group, dialect.accession_fields)
+    if found is None:
+        named = [field for field in dialect.accession_fields if field.startswith("ORC")] or list(
+            dialect.accession_fields
+        )
+        raise MessageFault(named[0], Condition.REQUIRED_FIELD_MISSING, "no accession number")
+    return found
+
+
+def first(group: Group, fields: Sequence[str], *, at_most: int = 200) -> str | None:
+    """Give the first of the fields that is valued."""
+    return next((value for field in fields if (value := group.text(field, at_most=at_most)) is not None), None)
+
+
+def meanings(
+    group: Group, fields: Sequence[str], words: Callable[[str], Mapping[str, _Meaning | None]]
+) -> list[_Meaning]:
+    """Give what the words in the fields mean, of those that are known; `words` gives the words of a field."""
+    stated = ((field, group.text(field)) for field in fields)
+    known = (words(field).get(word.upper()) for field, word in stated if word is not None)
+    return [meaning for meaning in known if meaning is not None]
+
+
+def instant(group: Group, field: str, received_at: datetime) -> LocalTime | None:
+    """Give the instant in a field; one that is missing, or no instant, is None."""
+    text = group.text(field)
+    return None if text is None else _instant(text, field, received_at)
+
+
+def patient_of(group: Group, dialect: Dialect, faults: Faults) -> PatientAsSent:
+    """Give the patient of PID; what cannot be read is left out and named in `faults`."""
+    identifier, issuer, nhs_number = _identifiers(group, faults)
+    if identifier is not None and issuer != "NHS" and dialect.patient_issuer is not None:
+        issuer = dialect.patient_issuer
+    names = group.repetitions("PID-5")
+    name = [component[0] for component in names[0]] if names else []
+    return PatientAsSent(
+        identifier=identifier,
+        issuer=issuer,
+        nhs_number=nhs_number,
+        family_name=name[0] if name else None,
+        given_name=name[1] if len(name) > 1 else None,
+        birth_date=_birth_date(group, faults),
+        sex=group.text("PID-8"),
+    )
+
+
+def _identifiers(group: Group, faults: Faults) -> tuple[str | None, str | None, str | None]:
+    """Give the local identifier, its issuer and the NHS number; two NHS numbers that differ are none."""
+    local: list[tuple[str, str, str | None]] = []
+    numbers = set()
+    for one in group.repetitions("PID-3"):
+        value = one[0][0]
+        authority = {part for part in (one[3] if len(one) > 3 else ()) if part}
+        kind = (one[4][0] if len(one) > 4 else None) or ""
+        if value is None:
+            continue
+        if authority & _NHS_AUTHORITIES or kind.upper() in _NHS_TYPES:
+            digits = value.replace(" ", "").replace("-", "")
+            if _TEN_DIGITS.fullmatch(digits):
+                numbers.add(digits)
+            else:
+                faults.append(("PID-3", "is issued as an NHS number and is not ten digits"))
+        else:
+            issuer = next((part for part in one[3] if part), None) if len(one) > 3 else None
+            local.append((kind.upper(), value, issuer))
+    if len(numbers) > 1:
+        faults.append(("PID-3", "has several NHS numbers, none was read"))
+    nhs_number = next(iter(numbers)) if len(numbers) == 1 else None
+    if not local:
+        return (nhs_number, "NHS", nhs_number) if nhs_number else (None, None, None)
+    _, identifier, issuer = min(
+        local, key=lambda one: _LOCAL_TYPES.index(one[0]) if one[0] in _LOCAL_TYPES else len(_LOCAL_TYPES)
+    )
+    return identifier, issuer, nhs_number
+
+
+def _birth_date(group: Group, faults: Faults) -> date | None:
+    text = group.text("PID-7")
+    if text is None:
+        return None
+    match = _DAY.match(text)
+    try:
+        if match is not None:
+            return date(int(match[1]), int(match[2]), int(match[3]))
+    except ValueError:
+        pass
+    faults.append(("PID-7", "is not a date"))
+    return None
+
+
+def _instant(text: str, field: str, received_at: datetime, *, not_before: datetime | None = None) -> LocalTime | None:
+    match = _INSTANT.match(text)
+    if match is None:
+        return None
+    year, month, day, hour, minute = (int(part) for part in match.groups()[:5])
+    try:
+        clock = time(hour, minute, int(match[6] or 0))
+        offset = _offset(match[7]) if match[7] else None
+        return resolve(
+            date(year, month, day),
+            clock,
+            as_sent=text,
+            source=field,
+            utc_offset=offset,
+            received_at=received_at.astimezone(UTC),
+            not_before=not_before,
+        )
+    except ValueError:
+        return None
+
+
+def _offset(text: str) -> timedelta:
+    sign = -1 if text[0] == "-" else 1
+    return sign * timedelta(hours=int(text[1:3]), minutes=int(text[3:5]))

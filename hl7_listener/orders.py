@@ -1,0 +1,110 @@
+"""Maps order messages (ORM^O01, OMI^O23) to orders, one for each accession of a message.
+
+Pure: no I/O, no clock, no settings. It must not take them in; `service` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from hl7_listener.dialect import Dialect
+from hl7_listener.fault import Condition, MessageFault
+from hl7_listener.fields import Faults, accession_number_of, first, meanings, message_of, patient_of
+from hl7_listener.header import Header
+from hl7_listener.messages import Group, parts_of, read_groups
+from worklist.orders import Message, Order, OrderControl
+from worklist.study import Code
+from worklist.turnaround import Setting, Urgency
+
+_CLINICAL_QUESTION_LENGTH = 4000
+
+
+def read_orders(octets: bytes, header: Header, trust: str, dialect: Dialect, received_at: datetime) -> list[Order]:
+    """Give the orders of a message, by accession number; `received_at` is aware.
+
+    Several orders of one accession are its exams: the accession is cancelled when all of them are.
+
+    Raises
+    ------
+    MessageFault
+        When something that an order needs is missing or not understood.
+    """
+    message = message_of(header, trust, received_at)
+    groups = read_groups(octets, header, default_character_set=dialect.character_set, wanted=dialect.segments())
+    if not groups:
+        raise MessageFault("ORC", Condition.SEGMENT_SEQUENCE_ERROR, "the message has no order")
+    orders: dict[str, Order] = {}
+    for group in groups:
+        order = _order(group, message, dialect)
+        known = orders.get(order.accession_number)
+        orders[order.accession_number] = _together(known, order) if known else order
+    return [orders[number] for number in sorted(orders)]
+
+
+def _order(group: Group, message: Message, dialect: Dialect) -> Order:
+    faults: Faults = []
+    return Order(
+        message=message,
+        accession_number=accession_number_of(group, dialect),
+        control=_control(group, dialect),
+        patient=patient_of(group, dialect, faults),
+        setting=_setting(group, dialect),
+        urgency=_urgency(group, dialect),
+        exams=_exams(group, dialect),
+        clinical_question=first(group, dialect.clinical_question_fields, at_most=_CLINICAL_QUESTION_LENGTH),
+        placer_order_number=first(group, dialect.placer_fields),
+        faults=tuple(faults),
+    )
+
+
+def _control(group: Group, dialect: Dialect) -> OrderControl:
+    word = group.text("ORC-1")
+    if word is None:
+        raise MessageFault("ORC-1", Condition.REQUIRED_FIELD_MISSING, "no order control")
+    control = dialect.controls.get(word.upper())
+    if control is None:
+        known = ", ".join(sorted(word for word, meaning in dialect.controls.items() if meaning))
+        raise MessageFault("ORC-1", Condition.TABLE_VALUE_NOT_FOUND, f"order controls taken here are {known}")
+    return control
+
+
+def _setting(group: Group, dialect: Dialect) -> Setting | None:
+    found = meanings(group, dialect.setting_fields, lambda field: dialect.settings.get(field, {}))
+    return found[0] if found else None
+
+
+def _urgency(group: Group, dialect: Dialect) -> Urgency | None:
+    """Give the most urgent of the priorities stated."""
+    return min(
+        meanings(group, dialect.urgency_fields, lambda _: dialect.urgencies), key=list(Urgency).index, default=None
+    )
+
+
+def _exams(group: Group, dialect: Dialect) -> tuple[Code, ...]:
+    found = []
+    for field in dialect.exam_fields:
+        segment, number, component = parts_of(field)
+        begin = component or 1
+        code, words, scheme = (group.text(f"{segment}-{number}.{begin + step}") for step in range(3))
+        if code or words:
+            found.append(Code(code or "", scheme or "", words or ""))
+    return tuple(found[:1])
+
+
+def _together(known: Order, other: Order) -> Order:
+    """Give the order of an accession from two of its message; a cancelled one adds no exam to one that stands."""
+    standing: Sequence[Order] = [one for one in (known, other) if one.control is not OrderControl.CANCEL] or [
+        known,
+        other,
+    ]
+    leading = standing[0]
+    return replace(
+        leading,
+        exams=tuple(dict.fromkeys(exam for one in standing for exam in one.exams)),
+        urgency=min(
+            (one.urgency for one in standing if one.urgency is not None), key=list(Urgency).index, default=None
+        ),
+        faults=tuple(dict.fromkeys((*known.faults, *other.faults))),
+    )
