@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from worklist.db.engine import Viewer
+from worklist.viewer import Viewer
 
 
 class Role(StrEnum):

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import psycopg.errors
 import structlog
@@ -66,7 +67,7 @@ class Service:
             log.warning("message not taken, the database is away", error=type(error).__name__)
             return _acknowledge(header, Code.ERROR, _internal("the database is away; send the message again"))
         except Exception as error:
-            log.exception("message not taken", error=type(error).__name__)
+            log.error("message not taken", error=type(error).__name__)
             return _acknowledge(header, Code.ERROR, _internal("the message could not be taken now; send it again"))
         log.info("message taken", kind=header.kind, outcomes=[outcome.value for outcome in outcomes])
         return _acknowledge(header, Code.ACCEPTED)
@@ -147,12 +148,12 @@ def _home_of(connection: Connection, header: Header) -> tuple[str, Dialect]:
 
 def _orders(octets: bytes, header: Header, trust: str, dialect: Dialect, received_at: datetime) -> list[_Act]:
     orders = read_orders(octets, header, trust, dialect, received_at)
-    return [lambda connection, one=one: receive_order(connection, one) for one in orders]
+    return [partial(receive_order, order=one) for one in orders]
 
 
 def _home_reports(octets: bytes, header: Header, trust: str, dialect: Dialect, received_at: datetime) -> list[_Act]:
     reports = read_home_reports(octets, header, trust, dialect, received_at)
-    return [lambda connection, one=one: receive_home_report(connection, one) for one in reports]
+    return [partial(receive_home_report, report=one) for one in reports]
 
 
 def _unsupported(header: Header) -> MessageFault:

@@ -129,7 +129,7 @@ def _complete_or_put_off(connection: Connection, row: Row[Any]) -> None:
     except (OperationalError, InterfaceError):
         raise  # the database's fault, not the study's
     except Exception as error:
-        log.exception("study not completed", study=row.id)
+        log.error("study not completed", study=row.id, error=type(error).__name__)
         later = func.radpool_now() + func.make_interval(0, 0, 0, 0, 0, 0, _RETRY_SECONDS)
         connection.execute(update(study).where(study.c.id == row.id).values(quiet_until=later))
         open_doubt(

@@ -117,12 +117,13 @@ def _add_instance(connection: Connection, study_id: int, received: ReceivedObjec
         insert(instance)
         .values(series_id=series_id, sop_digest=digest_of(received.sop_instance_uid))
         .on_conflict_do_nothing()
-    ).rowcount
-    if added:
+        .returning(instance.c.series_id)
+    ).one_or_none()
+    if added is not None:
         connection.execute(
             update(series).where(series.c.id == series_id).values(instance_count=series.c.instance_count + 1)
         )
-    return bool(added)
+    return added is not None
 
 
 def _add_to_study(connection: Connection, row: Row[Any], sender: Sender, received: ReceivedObject) -> Row[Any]:

@@ -96,7 +96,10 @@ def _latest_acquisition(studies: Sequence[Row[Any]]) -> LocalTime | None:
     timed = [one for one in studies if one.acquisition_ended_at is not None]
     if not timed:
         return None
-    last = max(timed, key=lambda one: one.acquisition_ended_at)
+    # Of two that are alike the same one counts, whichever came first.
+    last = max(
+        timed, key=lambda one: (one.acquisition_ended_at, one.acquisition_ended_source, one.acquisition_ended_as_sent)
+    )
     return LocalTime(
         last.acquisition_ended_as_sent,
         last.acquisition_ended_zone,

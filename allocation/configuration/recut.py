@@ -34,10 +34,11 @@ def recut(connection: Connection) -> int:
     if newest is not None and newest.age_cuts == cuts and newest.group_of_exam == group_of_exam:
         return 0
     connection.execute(insert(profile_cut).values(age_cuts=cuts, group_of_exam=group_of_exam))
-    to_read = select(reading.c.item_id).where(reading.c.state.in_((ReadingState.OPEN, ReadingState.HELD)))
+    unreported = [state.value for state in UNREPORTED]
+    to_read = select(reading.c.item_id).where(reading.c.state.in_((ReadingState.OPEN.value, ReadingState.HELD.value)))
     waiting = connection.scalars(
         select(item.c.id)
-        .where(item.c.profile_id.is_not(None), or_(item.c.state.in_(UNREPORTED), item.c.id.in_(to_read)))
+        .where(item.c.profile_id.is_not(None), or_(item.c.state.in_(unreported), item.c.id.in_(to_read)))
         .order_by(item.c.id)
     ).all()
     for item_id in waiting:
@@ -47,7 +48,7 @@ def recut(connection: Connection) -> int:
 
 def _group_id(connection: Connection, codes: Sequence[str], *, ionising: bool) -> int:
     key = exam_group_key(codes, ionising=ionising)
-    found = connection.scalar(select(exam_group.c.id).where(exam_group.c.key == key))
+    found: int | None = connection.scalar(select(exam_group.c.id).where(exam_group.c.key == key))
     if found is not None:
         return found
     made = insert(exam_group).values(key=key, exam_codes=list(codes), ionising=ionising).returning(exam_group.c.id)

@@ -63,7 +63,7 @@ def set_clock(database: Database, to: datetime) -> None:
         connection.execute(text("UPDATE test_clock SET moved_by = :now - clock_timestamp()"), {"now": to})
 
 
-def make_history(database: Database, seed: int, now: datetime, *, items: int = 300) -> None:
+def make_history(database: Database, seed: int, now: datetime, *, items: int = 220) -> None:
     """Fill a network with items in every state, their readings, reports, sessions and pay, around `now`."""
     random = Random(seed)
     set_clock(database, now)
@@ -267,6 +267,9 @@ def _make_readings_and_reports(
         done = one.state in REPORTED_STATES
         checked = one.state == "preliminary" or (done and random.random() < 0.3)
         first = _reading(connection, random, one, "first", "done" if done or checked else _left(random))
+        if done and random.random() < 0.2:
+            sample = _reading(connection, random, one, "sample", "done")
+            _report(connection, random, one, sample, 1, "verified", sessions)
         if one.state in {"verified", "addendum"} and random.random() < 0.9:
             if checked:
                 check = _reading(connection, random, one, "check", "done")
@@ -278,9 +281,8 @@ def _make_readings_and_reports(
                 _report(connection, random, one, first, 2, "verified", sessions)
             if one.state == "addendum":
                 _report(connection, random, one, first, 3, "addendum", sessions)
-            if random.random() < 0.2:
-                sample = _reading(connection, random, one, "sample", "done")
-                _report(connection, random, one, sample, 1, "verified", sessions)
+            if random.random() < 0.1:
+                _report(connection, random, one, first, 4, "verified", sessions)
         elif one.state == "preliminary":
             _reading(connection, random, one, "check", _left(random))
             _report(connection, random, one, first, 1, "preliminary", sessions)

@@ -43,7 +43,7 @@ def test_every_figure_is_the_plain_count_of_the_rows(network: Database, seed: in
     random = Random(seed)
     with network.app.begin() as connection:
         rows, index = read_rows(connection), Index(connection)
-        for _ in range(25):
+        for _ in range(15):
             filters = random_filters(random, now, SUPPORTED)
             answer = backlog(connection, filters)
             expected = plain_backlog(rows, index, filters, answer.at)

@@ -43,7 +43,7 @@ def test_every_count_and_share_is_that_of_the_plain_rows(network: Database, seed
     random = Random(seed)
     with network.app.begin() as connection:
         rows = read_rows(connection)
-        for _ in range(20):
+        for _ in range(15):
             filters = random_filters(random, now, SUPPORTED)
             answer = skill_mix(connection, filters, TEST_REFERENCES)
             expected = plain_mix(rows, filters)

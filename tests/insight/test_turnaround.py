@@ -46,7 +46,7 @@ def test_every_figure_is_measured_on_the_plain_rows(network: Database, seed: int
     random = Random(seed)
     with network.app.begin() as connection:
         rows = read_rows(connection)
-        for _ in range(25):
+        for _ in range(15):
             filters = random_filters(random, now, SUPPORTED)
             answer = turnaround(connection, filters)
             expected = plain_turnaround(rows, filters)

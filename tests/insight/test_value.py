@@ -37,7 +37,7 @@ def test_every_figure_is_the_plain_sum_over_the_ledger(network: Database, seed: 
     random = Random(seed)
     with network.app.begin() as connection:
         rows, ledger = read_rows(connection), Ledger(connection)
-        for _ in range(20):
+        for _ in range(15):
             filters = random_filters(random, now, SUPPORTED)
             answer = value(connection, filters)
             assert {row.group: row for row in answer.rows} == plain_value(rows, ledger, filters)

@@ -4,23 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 
+from worklist.viewer import Viewer
 
-@dataclass(frozen=True, slots=True)
-class Viewer:
-    """For whom a transaction reads identities; row-level security holds it to that.
-
-    `trust` opens the patients and orders of one trust (ODS code); `reporter_id` those that were
-    offered to that reporter; `network_wide` the accession numbers, never the patients, of all trusts.
-    Nothing set sees nobody.
-    """
-
-    trust: str | None = None
-    reporter_id: int | None = None
-    network_wide: bool = False
+__all__ = ["Viewer", "make_engine", "transaction", "view_as"]
 
 
 def make_engine(url: str, *, pool_size: int = 10, role: str | None = None) -> Engine:

@@ -1,0 +1,92 @@
+"""Orthanc as the PACS that sends: its REST `store` to our AE title, objects as it keeps them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from cli.demonstration.studies import studies
+from tests.interop.conftest import Server
+
+pytestmark = pytest.mark.skipif(shutil.which("Orthanc") is None, reason="Orthanc is not installed (apt: orthanc)")
+
+
+@pytest.fixture(scope="module")
+def orthanc(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """An Orthanc of its own, which knows radpool as a modality."""
+    folder = tmp_path_factory.mktemp("orthanc")
+    http, dicom = _free_port(), _free_port()
+    host, port = server.run["dicom"].split(":")
+    (folder / "orthanc.json").write_text(
+        json.dumps(
+            {
+                "Name": "sending PACS",
+                "StorageDirectory": str(folder / "storage"),
+                "HttpPort": http,
+                "DicomPort": dicom,
+                "DicomAet": "PACS_WEST1",
+                "RemoteAccessAllowed": False,
+                "AuthenticationEnabled": False,
+                "Plugins": [],
+                "DicomModalities": {"radpool": ["RADPOOL", host, int(port)]},
+            }
+        )
+    )
+    process = subprocess.Popen(
+        ["Orthanc", str(folder / "orthanc.json")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{http}", timeout=60) as client:
+            _wait_for(client)
+            yield client
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def test_studies_that_orthanc_stores_to_us_stand_on_the_worklist(
+    server: Server, orthanc: httpx.Client, tmp_path: Path
+) -> None:
+    made = studies(11, 30, server.now())
+    for study in made:
+        for number, dataset in enumerate(study.datasets):
+            path = tmp_path / f"{number}.dcm"
+            dataset.save_as(path, enforce_file_format=True)
+            orthanc.post("/instances", content=path.read_bytes()).raise_for_status()
+    kept = orthanc.get("/studies").json()
+    assert len(kept) == len(made)
+
+    assert orthanc.post("/modalities/radpool/echo", json={}).status_code == 200
+    sent = orthanc.post("/modalities/radpool/store", json=kept)
+
+    sent.raise_for_status()
+    assert sent.json()["FailedInstancesCount"] == 0
+    ready = ("ready", "on_hold")
+    found = server.settled(lambda: sum(item["state"] in ready for item in server.worklist()), len(made))
+    assert found == len(made)
+    assert {item["trust"] for item in server.worklist()} == {"RZ4"}
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def _wait_for(client: httpx.Client) -> None:
+    for _ in range(200):
+        try:
+            client.get("/system").raise_for_status()
+        except httpx.HTTPError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError("Orthanc did not start")

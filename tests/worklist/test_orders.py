@@ -1,0 +1,339 @@
+"""Orders and home reports leave the same state in whatever order they come, and end work that is not wanted."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from sqlalchemy import select, text
+
+from allocation.leases import ClaimSuperseded, release
+from tests.conftest import NOW, Database
+from tests.worklist.arrivals import (
+    PATIENT,
+    a_home_report,
+    acquired,
+    an_object,
+    an_order,
+    claim_first_reading,
+    doubts_of,
+    events_of,
+    exams_of,
+    readings_of,
+    receive,
+    receive_and_complete,
+    state_of,
+    take,
+    the_item,
+)
+from worklist.completion import complete_quiet_studies
+from worklist.db.engine import Viewer, view_as
+from worklist.db.tables.claims import assignment, claim
+from worklist.db.tables.work import item_order, order_identity
+from worklist.home_reports import HomeReportStatus
+from worklist.orders import Message, OrderControl, Outcome
+from worklist.study import Code
+from worklist.turnaround import Setting, Urgency
+
+CHANGE, CANCEL = OrderControl.CHANGE, OrderControl.CANCEL
+
+
+def test_an_order_before_its_images_opens_an_item_that_waits_for_them(network: Database) -> None:
+    assert take(network.app, an_order()) == [Outcome.APPLIED]
+    assert the_item(network.app).state == "ordered"
+    assert readings_of(network.app) == []
+    receive(network.app, an_object())
+    assert the_item(network.app).state == "arriving"
+
+
+def test_what_the_order_says_stands_before_what_the_headers_say(network: Database) -> None:
+    take(network.app, an_order(setting=Setting.INPATIENT, urgency=Urgency.ROUTINE, exams=(Code("XHANL", "NICIP"),)))
+    receive_and_complete(network.app, an_object())
+    row = the_item(network.app)
+    assert (row.setting, row.urgency, row.target_rule) == ("inpatient", "routine", "inpatient")
+    assert exams_of(network.app) == [("XHANL", "requested-code")]
+
+
+def test_what_the_order_does_not_say_is_taken_from_the_headers(network: Database) -> None:
+    take(network.app, an_order(exams=()))
+    receive_and_complete(network.app, an_object())
+    assert (the_item(network.app).setting, the_item(network.app).urgency) == ("emergency", "emergency")
+    assert exams_of(network.app) == [("XCHES", "requested-code")]
+
+
+def test_an_order_after_the_images_works_the_item_out_anew(network: Database) -> None:
+    receive_and_complete(network.app, an_object())
+    take(network.app, an_order(setting=Setting.GP, urgency=Urgency.ROUTINE))
+    row, [only] = the_item(network.app), readings_of(network.app)
+    assert (row.setting, row.urgency, row.target_rule, row.state) == ("gp", "routine", "routine", "ready")
+    assert (only.due_at, only.profile_id) == (row.due_at, row.profile_id)
+
+
+def test_an_exam_that_is_ordered_in_words_is_mapped_by_those_words_exactly(network: Database) -> None:
+    take(network.app, an_order(exams=(Code("", "", "xr  hand lt"),)))
+    receive_and_complete(network.app, an_object(requested_codes=(), study_description="nothing known"))
+    assert exams_of(network.app) == [("XHANL", "description")]
+
+
+def test_a_newer_order_takes_the_place_of_an_older_one_and_not_the_other_way_round(network: Database) -> None:
+    newer = an_order(10, CHANGE, setting=Setting.GP, exams=(Code("XHANL", "NICIP"),))
+    older = an_order(0, setting=Setting.INPATIENT, patient=replace(PATIENT, family_name="Older"))
+    assert take(network.app, newer, older, newer) == [Outcome.APPLIED, Outcome.STALE, Outcome.REPEATED]
+    receive_and_complete(network.app, an_object(requesting_service=None))
+    assert the_item(network.app).setting == "gp"
+    with network.app.begin() as connection:
+        view_as(connection, Viewer(trust="RXA"))
+        assert connection.scalar(text("SELECT family_name FROM patient")) == "Test"
+
+
+def test_two_messages_of_one_instant_count_in_the_order_they_come_and_once(network: Database) -> None:
+    first = an_order(5, CHANGE, setting=Setting.GP)
+    second = an_order(
+        5, CHANGE, setting=Setting.INPATIENT, message=replace(first.message, control_id="another of that second")
+    )
+    assert take(network.app, first, second, first) == [Outcome.APPLIED, Outcome.APPLIED, Outcome.REPEATED]
+    with network.app.begin() as connection:
+        view_as(connection, Viewer(trust="RXA"))
+        assert connection.scalar(select(item_order.c.setting)) == "inpatient"
+
+
+def test_a_repeated_order_writes_no_event_and_no_audit_entry(network: Database) -> None:
+    take(network.app, an_order())
+    written = (events_of(network.app), _audited(network))
+    take(network.app, an_order())
+    assert (events_of(network.app), _audited(network)) == written
+    assert written[1] == [("ris:RIS_A", "order new")]
+
+
+def test_a_message_from_a_clock_that_is_far_ahead_does_not_silence_those_that_follow(network: Database) -> None:
+    ahead = an_order(setting=Setting.GP, message=Message("RIS_A", "RXA", NOW + timedelta(days=400), "wrong clock"))
+    right = an_order(CHANGE and 0, setting=Setting.INPATIENT, message=Message("RIS_A", "RXA", NOW + timedelta(minutes=1), "m"))
+    assert take(network.app, ahead, right) == [Outcome.APPLIED, Outcome.APPLIED]
+
+
+def test_the_clinical_question_is_shown_to_no_other_trust(network: Database) -> None:
+    take(network.app, an_order(clinical_question="? fracture"))
+    with network.app.begin() as connection:
+        view_as(connection, Viewer(trust="RXA"))
+        assert connection.scalar(select(item_order.c.clinical_question)) == "? fracture"
+        view_as(connection, Viewer(trust="RXB", network_wide=True))
+        assert connection.scalar(select(item_order.c.clinical_question)) is None
+
+
+def test_a_cancel_before_images_cancels(network: Database) -> None:
+    assert take(network.app, an_order(), an_order(5, CANCEL)) == [Outcome.APPLIED, Outcome.APPLIED]
+    assert the_item(network.app).state == "cancelled"
+    assert doubts_of(network.app) == set()
+
+
+def test_images_of_a_cancelled_order_are_put_before_a_person_and_not_offered(network: Database) -> None:
+    take(network.app, an_order(5, CANCEL))
+    receive_and_complete(network.app, an_object())
+    assert the_item(network.app).state == "cancelled"
+    assert readings_of(network.app) == []
+    assert doubts_of(network.app) == {"images-of-cancelled-order"}
+
+
+def test_a_cancel_takes_the_reading_from_the_reporter_who_has_it(network: Database) -> None:
+    receive_and_complete(network.app, an_object())
+    with network.app.begin() as connection:
+        claim_id = claim_first_reading(connection)
+    take(network.app, an_order(5, CANCEL))
+    assert the_item(network.app).state == "cancelled"
+    assert [one.state for one in readings_of(network.app)] == ["withdrawn"]
+    assert _ends_of_claims(network) == [(claim_id, "withdrawn")]
+    with network.app.begin() as connection, pytest.raises(ClaimSuperseded, match="withdrawn"):
+        holder = connection.scalar(select(claim.c.reporter_id))
+        assert holder is not None
+        release(connection, "test", holder, claim_id, 1)
+
+
+def test_an_order_that_comes_after_its_cancel_is_put_before_a_person(network: Database) -> None:
+    take(network.app, an_order(), an_order(5, CANCEL), an_order(10, CHANGE))
+    assert the_item(network.app).state == "cancelled"
+    assert doubts_of(network.app) == {"order-after-cancel"}
+
+
+def test_a_cancel_after_the_report_leaves_the_report_standing(network: Database) -> None:
+    take(network.app, an_order(), a_home_report(), an_order(40, CANCEL))
+    assert the_item(network.app).state == "reported_elsewhere"
+    assert "item.cancelled-after-report" in events_of(network.app)
+
+
+def test_a_final_report_at_home_ends_the_work_here(network: Database) -> None:
+    receive_and_complete(network.app, an_object())
+    report = a_home_report()
+    assert take(network.app, report, report) == [Outcome.APPLIED, Outcome.REPEATED]
+    row = the_item(network.app)
+    assert (row.state, row.reported_at) == ("reported_elsewhere", report.message.made_at)
+    assert [one.state for one in readings_of(network.app)] == ["withdrawn"]
+    assert doubts_of(network.app) == set()
+    assert _audited(network)[-1] == ("ris:RIS_A", "home report final")
+
+
+def test_a_final_report_at_home_takes_the_reading_from_its_reporter_and_tells_a_person(network: Database) -> None:
+    receive_and_complete(network.app, an_object())
+    with network.app.begin() as connection:
+        claim_id = claim_first_reading(connection)
+    take(network.app, a_home_report())
+    assert _ends_of_claims(network) == [(claim_id, "withdrawn")]
+    assert doubts_of(network.app) == {"reported-at-home-while-claimed"}
+
+
+def test_a_withdrawn_reading_is_assigned_to_nobody(network: Database) -> None:
+    receive_and_complete(network.app, an_object())
+    with network.owner.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO assignment (reading_id, item_id, reporter_id, session_id, rank, valid_until, why)"
+                " SELECT r.id, r.item_id, s.reporter_id, s.id, 1, radpool_now() + interval '1 hour', 'test'"
+                " FROM reading r, reporting_session s LIMIT 1"
+            )
+        )
+    take(network.app, a_home_report())
+    with network.app.connect() as connection:
+        assert connection.execute(select(assignment)).all() == []
+
+
+def test_a_preliminary_report_at_home_is_written_down_once_and_changes_nothing(network: Database) -> None:
+    receive_and_complete(network.app, an_object())
+    report = a_home_report(status=HomeReportStatus.PRELIMINARY)
+    assert take(network.app, report, report) == [Outcome.APPLIED, Outcome.REPEATED]
+    assert the_item(network.app).state == "ready"
+    assert [one.state for one in readings_of(network.app)] == ["open"]
+    assert events_of(network.app).count("item.preliminary-at-home") == 1
+
+
+def test_after_our_own_verified_report_a_final_one_at_home_changes_nothing(network: Database) -> None:
+    receive_and_complete(network.app, an_object())
+    with network.app.begin() as connection:
+        connection.execute(text("UPDATE item SET state = 'verified', reported_at = radpool_now()"))
+    before = (the_item(network.app), events_of(network.app), _audited(network))
+    assert take(network.app, a_home_report()) == [Outcome.KEPT_OUT]
+    assert (the_item(network.app), events_of(network.app), _audited(network)) == before
+
+
+def test_the_first_of_several_final_reports_stops_the_clock(network: Database) -> None:
+    take(network.app, a_home_report(45), a_home_report(30))
+    assert the_item(network.app).reported_at == a_home_report(30).message.made_at
+
+
+def test_a_report_for_another_patient_ends_nothing(network: Database) -> None:
+    receive_and_complete(network.app, an_object())
+    other = replace(PATIENT, identifier="H999", nhs_number="9990000026")
+    assert take(network.app, a_home_report(patient=other)) == [Outcome.KEPT_OUT]
+    assert the_item(network.app).state == "ready"
+    assert doubts_of(network.app) == {"home-report-of-another-patient"}
+
+
+def test_a_withdrawn_home_report_is_put_before_a_person(network: Database) -> None:
+    take(network.app, a_home_report(), a_home_report(40, HomeReportStatus.WITHDRAWN))
+    assert the_item(network.app).state == "reported_elsewhere"
+    assert doubts_of(network.app) == {"home-report-withdrawn"}
+
+
+def test_images_acquired_before_the_home_report_are_covered_by_it_and_later_ones_are_not(network: Database) -> None:
+    take(network.app, a_home_report())
+    receive_and_complete(network.app, an_object())
+    assert doubts_of(network.app) == set()
+    receive_and_complete(network.app, an_object(study=2, acquisition_ended=acquired(NOW)))
+    assert doubts_of(network.app) == {"late-images"}
+
+
+def test_an_accession_of_another_trust_is_another_item(network: Database) -> None:
+    receive_and_complete(network.app, an_object())
+    report = a_home_report()
+    take(network.app, replace(report, message=replace(report.message, facility="RIS_B", trust="RXB")))
+    with network.app.connect() as connection:
+        states = connection.scalars(text("SELECT state FROM item ORDER BY trust_ods")).all()
+    assert list(states) == ["ready", "reported_elsewhere"]
+
+
+def test_leading_zeros_tell_accessions_apart(network: Database) -> None:
+    take(network.app, an_order(), an_order(accession_number="123"))
+    with network.app.begin() as connection:
+        view_as(connection, Viewer(trust="RXA"))
+        assert set(connection.scalars(select(order_identity.c.accession_number))) == {"000123", "123"}
+
+
+def test_one_patient_known_by_two_issuers_or_by_the_nhs_number_alone_is_no_doubt(network: Database) -> None:
+    take(network.app, an_order(patient=replace(PATIENT, issuer=None)))
+    receive_and_complete(network.app, an_object())
+    receive_and_complete(network.app, an_object(study=2, patient=replace(PATIENT, identifier="9990000018", issuer="NHS")))
+    assert doubts_of(network.app) == set()
+
+
+def test_an_accession_of_two_patients_is_put_before_a_person(network: Database) -> None:
+    take(network.app, an_order(patient=replace(PATIENT, identifier="H999", nhs_number=None)))
+    receive_and_complete(network.app, an_object(patient=replace(PATIENT, nhs_number=None)))
+    assert doubts_of(network.app) == {"accession-of-two-patients"}
+
+
+def test_a_birth_date_in_the_future_is_put_before_a_person(network: Database) -> None:
+    take(network.app, an_order(patient=replace(PATIENT, birth_date=date(2026, 6, 11))))
+    assert doubts_of(network.app) == {"birth-date-not-believed"}
+
+
+def test_objects_orders_and_reports_shuffled_and_sent_three_times_leave_the_state_of_once_in_order(
+    network: Database, clone: Callable[[str], Database], network_template: str
+) -> None:
+    arriving = [
+        an_order(0, placer_order_number="P1", setting=Setting.GP),
+        an_object(1),
+        an_order(10, CHANGE, placer_order_number="P2", setting=Setting.INPATIENT, exams=(Code("XHANL", "NICIP"),)),
+        an_object(2, study=2),
+        a_home_report(20, HomeReportStatus.PRELIMINARY),
+        a_home_report(30),
+        a_home_report(40),
+    ]
+    cancelled = [*arriving[:4], an_order(15, CANCEL, setting=Setting.INPATIENT)]
+    for things in (arriving[:4], arriving, cancelled):
+        seed = random.Random(len(things))
+        expected = _after(clone(network_template), things)
+        for _ in range(4):
+            shuffled = seed.sample(things * 3, len(things) * 3)
+            assert _after(clone(network_template), shuffled) == expected
+
+
+def test_orders_and_images_of_one_accession_at_the_same_moment_make_one_item(network: Database) -> None:
+    orders = [an_order(minute, CHANGE) for minute in range(8)]
+    objects = [an_object(number, study=number) for number in range(8)]
+    with ThreadPoolExecutor(16) as pool:
+        work = [pool.submit(take, network.app, one) for one in orders]
+        work += [pool.submit(receive, network.app, one) for one in objects]
+        for one in work:
+            one.result()
+    complete_quiet_studies(network.app)
+    assert the_item(network.app).state == "ready"
+    assert len(readings_of(network.app)) == 1
+    with network.app.begin() as connection:
+        view_as(connection, Viewer(trust="RXA"))
+        assert connection.scalar(select(item_order.c.message_at)) == datetime(2026, 6, 10, 9, 7, tzinfo=UTC)
+
+
+def _after(database: Database, things: list) -> dict:  # type: ignore[type-arg]
+    """Give the state that things leave; studies go quiet in between and at the end."""
+    for place, one in enumerate(things):
+        if hasattr(one, "sop_instance_uid"):
+            receive(database.app, one)
+        else:
+            take(database.app, one)
+        if place % 2:
+            complete_quiet_studies(database.app)
+    complete_quiet_studies(database.app)
+    return state_of(database.app)
+
+
+def _audited(database: Database) -> list[tuple[str, str]]:
+    with database.app.connect() as connection:
+        rows = connection.execute(text("SELECT actor, action FROM audit.entry WHERE actor LIKE 'ris:%' ORDER BY at"))
+        return [(row.actor, row.action) for row in rows]
+
+
+def _ends_of_claims(database: Database) -> list[tuple[int, str | None]]:
+    with database.app.connect() as connection:
+        return [(row.id, row.end_reason) for row in connection.execute(select(claim).order_by(claim.c.id))]
