@@ -235,6 +235,38 @@ def import_(
     Console().print(table)
 
 
+@app.command()
+def export(
+    file: Annotated[Path | None, typer.Argument(help="Where to write it; without one it is printed.")] = None,
+    data: Data = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Write the network configuration in force as a TOML file that `radpool import` takes back."""
+    from allocation.configuration.export import network_in_force, to_toml
+    from cli.data_folder import open_database
+
+    with open_database(data, _settings(database_url, None)) as address, address.app_engine().connect() as connection:
+        words = to_toml(network_in_force(connection))
+    if file is None:
+        print(words)
+    else:
+        file.write_text(words, encoding="utf-8")
+
+
+@app.command()
+def simulate(
+    data: Data = None,
+    without: Annotated[list[str] | None, typer.Option(help="What if this reporter (id) did not work?")] = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Carry today's plan forward, and say what would be done, late and left; nothing is changed."""
+    from cli.data_folder import open_database
+    from cli.simulating import simulate as run
+
+    with open_database(data, _settings(database_url, None)) as address, address.app_engine().connect() as connection:
+        Console().print(run(connection, without or []))
+
+
 @app.command("db-url")
 def db_url(
     data: Data = None,

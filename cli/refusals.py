@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy.exc import OperationalError
 
 from allocation.configuration.read import InvalidConfiguration
+from allocation.workforce import UnknownReporter
 from api.accounts import AccountRefused
 from worklist.clock import ClockFixed, ClockWasMoved
 from worklist.db.embedded import EmbeddedPostgresError
@@ -19,5 +20,6 @@ REFUSALS: tuple[type[Exception], ...] = (
     OperationalError,
     OSError,
     SchemaOutOfDate,
+    UnknownReporter,
     ValueError,
 )

@@ -132,6 +132,8 @@ class Supervisor:
             "RADPOOL_LIFELINE": str(lifeline),
             "RADPOOL_APP_ROLE": address.app_role or "",
         }
+        if self.settings.redis_url is not None:
+            environment["RADPOOL_REDIS_URL"] = self.settings.redis_url
         child.process = subprocess.Popen(
             command, env=environment, pass_fds=passed, stdin=subprocess.DEVNULL, start_new_session=True
         )

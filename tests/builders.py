@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import select, text
 
 from tests.conftest import NOW, Database
 from worklist.completion import complete_quiet_studies
+from worklist.db import embedded
+from worklist.db.engine import make_engine
 from worklist.db.tables.people import reporter
 from worklist.intake import Sender, receive_object
 from worklist.local_time import LocalTime
@@ -25,6 +28,21 @@ AE_TITLES = {"RXA": "PACS_A", "RXB": "PACS_B"}
 IMAGES_OF = {"XCHES": "DX", "XHANL": "DX", "XKNEL": "DX", "CHEAD": "CT", "MHEAD": "MR"}
 
 _numbers = itertools.count(1)
+
+
+@contextmanager
+def shared(cluster: embedded.Cluster, template: str) -> Iterator[Database]:
+    """Clone a database for tests that change nothing, so that a whole module can share it."""
+    name = f"shared_{next(_numbers)}"
+    embedded.clone_database(cluster, template, name)
+    urls = cluster.url("app", name), cluster.url("owner", name)
+    database = Database(make_engine(urls[0]), make_engine(urls[1]), *urls)
+    with database.owner.begin() as connection:
+        connection.execute(text("UPDATE test_clock SET moved_by = :now - clock_timestamp()"), {"now": NOW})
+    yield database
+    database.app.dispose()
+    database.owner.dispose()
+    embedded.drop_database(cluster, name)
 
 
 def uid(*words: object) -> str:

@@ -146,12 +146,11 @@ def _keep(
         .values(item_id=item_id, trust_ods=order.message.trust, **values)
         .on_conflict_do_update(index_elements=["item_id"], set_={**values, "received_at": func.radpool_now()})
     )
-    if order.placer_order_number:
-        connection.execute(
-            update(order_identity)
-            .where(order_identity.c.item_id == item_id)
-            .values(placer_order_number=order.placer_order_number)
-        )
+    connection.execute(
+        update(order_identity)
+        .where(order_identity.c.item_id == item_id)
+        .values(placer_order_number=order.placer_order_number)
+    )
 
 
 def _cancel(connection: Connection, row: Row[Any]) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, Row, select, text
 from tests.conftest import NOW
 from worklist.completion import complete_quiet_studies
 from worklist.db.engine import Viewer, view_as
+from worklist.db.tables.network import profile
 from worklist.db.tables.work import item, item_exam, reading, worklist_exception
 from worklist.home_reports import HomeReport, HomeReportStatus, receive_home_report
 from worklist.intake import Sender, receive_object
@@ -134,7 +135,9 @@ def state_of(engine: Engine) -> dict[str, Any]:
     """Everything about the one item that must not depend on the order in which things arrived."""
     with engine.begin() as connection:
         view_as(connection, Viewer(trust="RXA"))
-        row = connection.execute(select(item)).one()
+        row = connection.execute(
+            select(item, profile.c.key).join(profile, profile.c.id == item.c.profile_id, isouter=True)
+        ).one()
         ordered = connection.execute(text("SELECT control, setting, urgency, exams, message_at FROM item_order")).all()
         identity = connection.execute(text("SELECT accession_number, placer_order_number FROM order_identity")).all()
         counts = connection.execute(
@@ -142,7 +145,7 @@ def state_of(engine: Engine) -> dict[str, Any]:
         ).all()
     kept = (
         "state modality age_years exam_date setting urgency clock_start_at clock_start_source due_at hard_limit_at"
-        " target_rule reporting_minutes profile_id reported_at"
+        " target_rule reporting_minutes key reported_at"
     )
     return {
         **{name: getattr(row, name) for name in kept.split()},

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
+from tests.builders import shared
 from tests.conftest import Database
 from worklist import audit
 from worklist.audit import Verdict
@@ -29,6 +30,15 @@ def superuser(cluster: embedded.Cluster, empty: Database) -> Iterator[Engine]:
     engine = make_engine(cluster.url("superuser", empty.owner.url.database or ""))
     yield engine
     engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def untouched(cluster: embedded.Cluster, empty_template: str) -> Iterator[Database]:
+    """A database with one entry, for tests in which nothing can be changed."""
+    with shared(cluster, empty_template) as database:
+        with database.app.begin() as connection:
+            audit.append(connection, "one", "act")
+        yield database
 
 
 @pytest.fixture
@@ -77,8 +87,8 @@ def test_payloads_that_retention_removed_leave_a_chain_that_verifies(written: Da
     assert _verify(written, tmp_path) == Verdict(ENTRIES, 1, ())
 
 
-def test_retention_can_remove_a_payload_and_change_nothing_else(written: Database) -> None:
-    with written.owner.connect() as connection, pytest.raises(DBAPIError, match="the audit is appended"):
+def test_retention_can_remove_a_payload_and_change_nothing_else(untouched: Database) -> None:
+    with untouched.owner.connect() as connection, pytest.raises(DBAPIError, match="the audit is appended"):
         connection.execute(text("UPDATE audit.entry SET payload = NULL, actor = 'another'"))
 
 
@@ -252,22 +262,27 @@ def test_text_cannot_move_between_actor_and_action_unseen(empty: Database, super
     assert _verify(empty, None).faults
 
 
-def test_a_checkpoint_that_was_edited_is_a_fault(written: Database, tmp_path: Path) -> None:
-    (file,) = tmp_path.glob("*.json")
-    file.write_text(file.read_text().replace(f'entries\\":{ENTRIES}', f'entries\\":{ENTRIES + 1}'))
-    assert "not as it was signed" in _verify(written, tmp_path).faults[0].what
+def test_a_checkpoint_that_was_edited_is_a_fault(untouched: Database, tmp_path: Path) -> None:
+    file = _checkpoint(untouched, tmp_path)
+    assert file is not None
+    signed = file.read_text()
+    file.write_text(signed.replace('entries\\":1', 'entries\\":2'))
+    assert file.read_text() != signed
+    assert "not as it was signed" in _verify(untouched, tmp_path).faults[0].what
 
 
 @pytest.mark.parametrize("damage", ["{}", "[]", '{"body": 1, "signature": "00"}', "no JSON", ""])
-def test_a_damaged_checkpoint_is_a_fault_and_not_an_error(written: Database, tmp_path: Path, damage: str) -> None:
-    (file,) = tmp_path.glob("*.json")
+def test_a_damaged_checkpoint_is_a_fault_and_not_an_error(untouched: Database, tmp_path: Path, damage: str) -> None:
+    file = _checkpoint(untouched, tmp_path)
+    assert file is not None
     file.write_text(damage)
-    assert "not as it was signed" in _verify(written, tmp_path).faults[0].what
+    assert "not as it was signed" in _verify(untouched, tmp_path).faults[0].what
 
 
-def test_a_missing_public_key_is_a_fault_and_not_an_error(written: Database, tmp_path: Path) -> None:
+def test_a_missing_public_key_is_a_fault_and_not_an_error(untouched: Database, tmp_path: Path) -> None:
+    _checkpoint(untouched, tmp_path)
     (tmp_path / "public-key.pem").unlink()
-    assert "public key" in _verify(written, tmp_path).faults[0].what
+    assert "public key" in _verify(untouched, tmp_path).faults[0].what
 
 
 def test_seventy_writers_at_once_who_each_write_twice_leave_chains_that_verify(empty: Database) -> None:
@@ -326,13 +341,16 @@ def test_writers_do_not_wait_for_each_other(empty: Database) -> None:
         "SET session_replication_role = replica",
     ],
 )
-def test_the_application_can_append_to_the_audit_and_nothing_else(written: Database, statement: str) -> None:
-    with written.app.connect() as connection, pytest.raises(ProgrammingError, match=r"permission denied|must be owner"):
+def test_the_application_can_append_to_the_audit_and_nothing_else(untouched: Database, statement: str) -> None:
+    with (
+        untouched.app.connect() as connection,
+        pytest.raises(ProgrammingError, match=r"permission denied|must be owner"),
+    ):
         connection.execute(text(statement))
 
 
-def test_not_even_the_owner_deletes_an_entry_by_mistake(written: Database) -> None:
-    with written.owner.connect() as connection, pytest.raises(DBAPIError, match="the audit is appended"):
+def test_not_even_the_owner_deletes_an_entry_by_mistake(untouched: Database) -> None:
+    with untouched.owner.connect() as connection, pytest.raises(DBAPIError, match="the audit is appended"):
         connection.execute(text("DELETE FROM audit.entry"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -11,57 +12,57 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from allocation.claims import Wish, claim_reading
 from allocation.leases import release, skip, SkipReason
 from allocation.reports import ReportGiven, file_report
-from tests.builders import arrive, patient_called, reporter_id
+from tests.builders import arrive, patient_called, reporter_id, shared
 from tests.conftest import Database
 from worklist import clock, events
+from worklist.db import embedded
 from worklist.db.engine import Viewer, transaction
 from worklist.reading import ReportStatus
 
 IDENTITIES = {"patient": "identifier", "order_identity": "accession_number", "study_identity": "study_instance_uid"}
 
 
-@pytest.fixture
-def two(network: Database) -> tuple[Database, int, int]:
-    """One item of each trust, each with its patient and a report with words; and the items' ids."""
-    items = []
-    for trust, name in (("RXA", "Ash"), ("RXB", "Beech")):
-        item = arrive(network, trust=trust, accession=f"ACC-{trust}", patient=patient_called(name))
-        reed = reporter_id(network, "reed")
-        with network.app.begin() as connection:
-            made = claim_reading(connection, "reed", reed, Wish(item_id=item), lease_seconds=600)
-            assert made is not None
-            words = ReportGiven(ReportStatus.VERIFIED, f"words of {trust}")
-            file_report(connection, "reed", reed, made.claim_id, made.token, words)
-        items.append(item)
-    return network, items[0], items[1]
+@pytest.fixture(scope="module")
+def two(cluster: embedded.Cluster, network_template: str) -> Iterator[Database]:
+    """One item of each trust, each with its patient and a report with words; no test changes it."""
+    with shared(cluster, network_template) as database:
+        reed = reporter_id(database, "reed")
+        for trust, name in (("RXA", "Ash"), ("RXB", "Beech")):
+            item = arrive(database, trust=trust, accession=f"ACC-{trust}", patient=patient_called(name))
+            with database.app.begin() as connection:
+                made = claim_reading(connection, "reed", reed, Wish(item_id=item), lease_seconds=600)
+                assert made is not None
+                words = ReportGiven(ReportStatus.VERIFIED, f"words of {trust}")
+                file_report(connection, "reed", reed, made.claim_id, made.token, words)
+        yield database
 
 
 @pytest.mark.parametrize("table", [*IDENTITIES, "report_text"])
-def test_with_no_trust_set_nobody_is_seen(two: tuple[Database, int, int], table: str) -> None:
-    with transaction(two[0].app) as connection:
+def test_with_no_trust_set_nobody_is_seen(two: Database, table: str) -> None:
+    with transaction(two.app) as connection:
         assert connection.scalar(text(f"SELECT count(*) FROM {table}")) == 0
 
 
 @pytest.mark.parametrize("table", [*IDENTITIES, "report_text"])
 @pytest.mark.parametrize("trust", ["RXA", "RXB"])
-def test_with_a_trust_set_exactly_its_rows_are_seen(two: tuple[Database, int, int], table: str, trust: str) -> None:
-    with two[0].owner.connect() as connection:
+def test_with_a_trust_set_exactly_its_rows_are_seen(two: Database, table: str, trust: str) -> None:
+    with two.owner.connect() as connection:
         there = connection.execute(text(f"SELECT * FROM {table} WHERE trust_ods = '{trust}'")).all()
-    with transaction(two[0].app, Viewer(trust=trust)) as connection:
+    with transaction(two.app, Viewer(trust=trust)) as connection:
         assert connection.execute(text(f"SELECT * FROM {table}")).all() == there
         assert len(there) == 1
 
 
-def test_a_trust_that_is_no_trust_sees_nobody(two: tuple[Database, int, int]) -> None:
+def test_a_trust_that_is_no_trust_sees_nobody(two: Database) -> None:
     for trust in ("RXC", "%", "rxa", "RXA' OR true --"):
-        with transaction(two[0].app, Viewer(trust=trust)) as connection:
+        with transaction(two.app, Viewer(trust=trust)) as connection:
             assert _seen(connection) == (0, 0, 0)
 
 
 def test_the_trust_set_in_one_transaction_is_gone_in_the_next_of_the_same_connection(
-    two: tuple[Database, int, int],
+    two: Database,
 ) -> None:
-    with two[0].app.connect() as connection:
+    with two.app.connect() as connection:
         with connection.begin():
             connection.execute(text("SELECT set_config('radpool.trust', 'RXA', true)"))
             assert _seen(connection) == (1, 1, 1)
@@ -70,9 +71,9 @@ def test_the_trust_set_in_one_transaction_is_gone_in_the_next_of_the_same_connec
 
 
 def test_a_network_wide_viewer_sees_accession_numbers_of_all_trusts_but_no_patient_and_no_words(
-    two: tuple[Database, int, int],
+    two: Database,
 ) -> None:
-    with transaction(two[0].app, Viewer(network_wide=True)) as connection:
+    with transaction(two.app, Viewer(network_wide=True)) as connection:
         assert _accessions(connection) == ["ACC-RXA", "ACC-RXB"]
         assert connection.scalar(text("SELECT count(*) FROM patient")) == 0
         assert connection.scalar(text("SELECT count(*) FROM report_text")) == 0
@@ -88,8 +89,8 @@ def test_a_reporter_sees_what_they_have_claimed_and_nothing_else(network: Databa
         assert _seen(connection) == (1, 1, 1)
 
 
-def test_a_reporter_still_sees_what_they_have_reported(two: tuple[Database, int, int]) -> None:
-    with transaction(two[0].app, Viewer(reporter_id=reporter_id(two[0], "reed"))) as connection:
+def test_a_reporter_still_sees_what_they_have_reported(two: Database) -> None:
+    with transaction(two.app, Viewer(reporter_id=reporter_id(two, "reed"))) as connection:
         assert _accessions(connection) == ["ACC-RXA", "ACC-RXB"]
         assert connection.scalar(text("SELECT count(*) FROM report_text")) == 2
 
@@ -130,32 +131,30 @@ def test_a_reporter_sees_what_is_assigned_to_them_until_the_assignment_ends(netw
 
 @pytest.mark.parametrize("table", [*IDENTITIES, "report_text"])
 @pytest.mark.parametrize("viewer", [Viewer(network_wide=True), Viewer(trust="RXA")])
-def test_what_is_not_ones_own_trust_s_is_never_changed_or_deleted(
-    two: tuple[Database, int, int], table: str, viewer: Viewer
-) -> None:
-    me = Viewer(trust=viewer.trust, network_wide=viewer.network_wide, reporter_id=reporter_id(two[0], "reed"))
-    with transaction(two[0].app, me) as connection:
+def test_what_is_not_ones_own_trust_s_is_never_changed_or_deleted(two: Database, table: str, viewer: Viewer) -> None:
+    me = Viewer(trust=viewer.trust, network_wide=viewer.network_wide, reporter_id=reporter_id(two, "reed"))
+    with transaction(two.app, me) as connection:
         changed = connection.execute(text(f"UPDATE {table} SET trust_ods = trust_ods WHERE trust_ods = 'RXB'"))
         deleted = connection.execute(text(f"DELETE FROM {table} WHERE trust_ods = 'RXB'"))
         assert (changed.rowcount, deleted.rowcount) == (0, 0)
 
 
-def test_a_row_cannot_be_written_into_another_trust(two: tuple[Database, int, int]) -> None:
+def test_a_row_cannot_be_written_into_another_trust(two: Database) -> None:
     for statement in (
         "INSERT INTO patient (trust_ods) VALUES ('RXB')",
         "UPDATE patient SET trust_ods = 'RXB'",
         "INSERT INTO order_identity (item_id, trust_ods) SELECT max(id) + 1, 'RXB' FROM item",
     ):
-        with two[0].app.connect() as connection:
+        with two.app.connect() as connection:
             connection.execute(text("SELECT set_config('radpool.trust', 'RXA', true)"))
             with pytest.raises(ProgrammingError, match="row-level security"):
                 connection.execute(text(statement))
 
 
 def test_a_temporary_table_does_not_stand_in_for_the_claims_that_open_a_patient(
-    two: tuple[Database, int, int],
+    two: Database,
 ) -> None:
-    with two[0].app.connect() as connection:
+    with two.app.connect() as connection:
         connection.execute(
             text(
                 "CREATE TEMP TABLE claim AS SELECT id AS item_id, 999 AS reporter_id, NULL::timestamptz AS ended_at,"
@@ -167,11 +166,11 @@ def test_a_temporary_table_does_not_stand_in_for_the_claims_that_open_a_patient(
 
 
 def test_the_owner_of_a_study_uid_is_told_to_every_trust_and_the_study_to_none(
-    two: tuple[Database, int, int],
+    two: Database,
 ) -> None:
-    with two[0].owner.connect() as connection:
+    with two.owner.connect() as connection:
         uid = connection.scalar(text("SELECT study_instance_uid FROM study_identity WHERE trust_ods = 'RXB'"))
-    with transaction(two[0].app, Viewer(trust="RXA")) as connection:
+    with transaction(two.app, Viewer(trust="RXA")) as connection:
         assert connection.scalar(text("SELECT trust_ods FROM study_owner(:uid)"), {"uid": uid}) == "RXB"
         assert (
             connection.scalar(text("SELECT count(*) FROM study_identity WHERE study_instance_uid = :u"), {"u": uid})
@@ -181,25 +180,22 @@ def test_the_owner_of_a_study_uid_is_told_to_every_trust_and_the_study_to_none(
 
 @pytest.mark.parametrize("table", ["pay_line", "event", "event_position", "rate_card", "tariff", "rate_window"])
 @pytest.mark.parametrize("act", ["UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {}"])
-def test_the_application_appends_to_the_records_and_changes_none(network: Database, table: str, act: str) -> None:
+def test_the_application_appends_to_the_records_and_changes_none(two: Database, table: str, act: str) -> None:
     columns = {"event_position": "position", "pay_line": "kind", "event": "kind", "rate_window": "name"}
     column = columns.get(table, "code")
-    with network.app.connect() as connection, pytest.raises(ProgrammingError, match="permission denied"):
+    with two.app.connect() as connection, pytest.raises(ProgrammingError, match="permission denied"):
         connection.execute(text(act.format(table, column, column)))
 
 
 @pytest.mark.parametrize("table", ["profile", "exam_group", "config_version", "profile_cut"])
-def test_the_application_changes_no_profile_and_no_configuration_that_was(network: Database, table: str) -> None:
-    with network.app.connect() as connection, pytest.raises(ProgrammingError, match="permission denied"):
+def test_the_application_changes_no_profile_and_no_configuration_that_was(two: Database, table: str) -> None:
+    with two.app.connect() as connection, pytest.raises(ProgrammingError, match="permission denied"):
         connection.execute(text(f"DELETE FROM {table}"))
 
 
 @pytest.mark.parametrize("table", ["event", "event_position", "rate_card", "tariff"])
-def test_not_even_the_owner_changes_a_record_by_mistake(network: Database, table: str) -> None:
-    with network.app.begin() as connection:
-        events.append(connection, "one")
-        connection.execute(text("INSERT INTO event_position SELECT 1000, id, at FROM event LIMIT 1"))
-    with network.owner.connect() as connection, pytest.raises(DBAPIError, match="rows are appended"):
+def test_not_even_the_owner_changes_a_record_by_mistake(two: Database, table: str) -> None:
+    with two.owner.connect() as connection, pytest.raises(DBAPIError, match="rows are appended"):
         connection.execute(text(f"DELETE FROM {table}"))
 
 
@@ -222,13 +218,13 @@ def test_not_even_the_owner_changes_a_record_by_mistake(network: Database, table
         "SELECT setval('event_id_seq', 1)",
     ],
 )
-def test_the_application_cannot_loosen_what_holds_it(network: Database, statement: str) -> None:
-    with network.app.connect() as connection, pytest.raises(ProgrammingError, match=r"permission denied|must be"):
+def test_the_application_cannot_loosen_what_holds_it(two: Database, statement: str) -> None:
+    with two.app.connect() as connection, pytest.raises(ProgrammingError, match=r"permission denied|must be"):
         connection.execute(text(statement))
 
 
-def test_turning_row_security_off_shows_the_application_an_error_and_no_row(two: tuple[Database, int, int]) -> None:
-    with two[0].app.connect() as connection:
+def test_turning_row_security_off_shows_the_application_an_error_and_no_row(two: Database) -> None:
+    with two.app.connect() as connection:
         connection.execute(text("SET row_security = off"))
         with pytest.raises(ProgrammingError, match="row-level security"):
             connection.execute(text("SELECT * FROM patient"))

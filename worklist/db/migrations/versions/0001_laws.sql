@@ -37,6 +37,13 @@ CREATE POLICY own ON order_identity TO radpool_app
 CREATE POLICY offered ON order_identity FOR SELECT TO radpool_app USING (network_wide() OR offered_to_me(item_id));
 CREATE POLICY maintenance ON order_identity TO radpool_owner USING (true) WITH CHECK (true);
 
+ALTER TABLE item_order ENABLE ROW LEVEL SECURITY;
+ALTER TABLE item_order FORCE ROW LEVEL SECURITY;
+CREATE POLICY own ON item_order TO radpool_app
+  USING (trust_ods = current_trust()) WITH CHECK (trust_ods = current_trust());
+CREATE POLICY offered ON item_order FOR SELECT TO radpool_app USING (offered_to_me(item_id));
+CREATE POLICY maintenance ON item_order TO radpool_owner USING (true) WITH CHECK (true);
+
 ALTER TABLE study_identity ENABLE ROW LEVEL SECURITY;
 ALTER TABLE study_identity FORCE ROW LEVEL SECURITY;
 CREATE POLICY own ON study_identity TO radpool_app

@@ -1,0 +1,1 @@
+"""What would happen if: plans carried forward in time, without touching the work itself."""
