@@ -50,11 +50,9 @@ dead-code: $(DEVELOPMENT)
 tree: $(DEVELOPMENT)
 	@$(BIN)/python scripts/check_tree.py
 
-bench: $(DEVELOPMENT)  ## Run one benchmark beside its peers, for example NAME=ingest
-	@test -f "benchmarks/$(NAME).py" || { \
-	  echo "make bench NAME=...: one of" $$(cd benchmarks && grep -l '__main__' -- *.py | sed 's/\.py$$//') >&2; exit 2; }
+bench: $(DEVELOPMENT)  ## Run one benchmark beside its peers, for example NAME=ingest (ARGS go to it)
 	@scripts/install-test-peers
-	@exec $(BIN)/python -m benchmarks.$(NAME) $(ARGS)
+	@exec $(BIN)/python -m benchmarks $(NAME) $(ARGS)
 
 lock: $(DEVELOPMENT)  ## Compile the hashed requirements anew (ARGS="--upgrade" takes newer versions)
 	@scripts/compile-locks $(ARGS)

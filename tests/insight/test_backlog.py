@@ -17,17 +17,8 @@ from insight.backlog import SUPPORTED, WAITING, BacklogRow, backlog
 from insight.elapsed import WaitingByAge
 from insight.filters import Dimension, Filters
 from tests.conftest import NOW, Database
-from tests.insight.history import (
-    WAITING_STATES,
-    Rows,
-    chosen,
-    group_of_item,
-    make_history,
-    order,
-    over_28_days,
-    random_filters,
-    read_rows,
-)
+from tests.insight.history import WAITING_STATES, make_history, random_filters
+from tests.insight.plain_rows import Rows, chosen, group_of_item, order, over_28_days, read_rows
 from worklist.db.tables.claims import item_exclusion
 from worklist.db.tables.network import profile, profile_indexed
 from worklist.db.tables.people import reporter_profile, reporter_trust

@@ -14,8 +14,8 @@ from sqlalchemy import Row
 from insight.filters import Dimension, Filters
 from insight.skill_mix import SUPPORTED, Reference, SkillMixRow, skill_mix
 from tests.conftest import NOW, Database
-from tests.insight.history import (
-    REPORTED_STATES,
+from tests.insight.history import REPORTED_STATES, make_history, random_filters
+from tests.insight.plain_rows import (
     Rows,
     chosen,
     final_of,
@@ -23,9 +23,7 @@ from tests.insight.history import (
     group_of_profession,
     in_period,
     london_day,
-    make_history,
     order,
-    random_filters,
     read_rows,
 )
 from tests.insight.worked_study import Worked

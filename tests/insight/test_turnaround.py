@@ -17,8 +17,8 @@ from insight.backlog import backlog
 from insight.filters import Dimension, Filters
 from insight.turnaround import SUPPORTED, TurnaroundReport, TurnaroundRow, turnaround
 from tests.conftest import NOW, Database
-from tests.insight.history import (
-    REPORTED_STATES,
+from tests.insight.history import REPORTED_STATES, make_history, random_filters
+from tests.insight.plain_rows import (
     Rows,
     chosen,
     final_of,
@@ -26,10 +26,8 @@ from tests.insight.history import (
     group_of_profession,
     in_period,
     london_day,
-    make_history,
     order,
     over_28_days,
-    random_filters,
     read_rows,
 )
 from tests.insight.worked_study import Worked

@@ -14,16 +14,15 @@ from sqlalchemy import Connection, Row, insert, select, text
 from insight.filters import Dimension, Filters
 from insight.value import SUPPORTED, ValueRow, value
 from tests.conftest import NOW, Database
-from tests.insight.history import (
+from tests.insight.history import make_history, random_filters
+from tests.insight.plain_rows import (
     Rows,
     chosen,
     group_of_item,
     group_of_profession,
     in_period,
     london_day,
-    make_history,
     order,
-    random_filters,
     read_rows,
 )
 from tests.insight.worked_study import Worked

@@ -102,7 +102,7 @@ pay_line = Table(
     Column("reverses", BigInteger, ForeignKey("pay_line.id")),
     Column("earned_at", Instant, nullable=False),
     now_column("posted_at"),
-    one_of("kind", ("earning", "reversal")),
+    one_of("kind", ("earning", "reversal", "correction")),
     UniqueConstraint("event_position", "tariff_code", "kind"),
     Index("pay_line_reporter_idx", "reporter_id", "earned_at"),
     Index(

@@ -945,7 +945,7 @@ CREATE TABLE pay_line (
   earned_at TIMESTAMP WITH TIME ZONE NOT NULL,
   posted_at TIMESTAMP WITH TIME ZONE DEFAULT radpool_now() NOT NULL,
   CONSTRAINT pay_line_pkey PRIMARY KEY (id),
-  CONSTRAINT pay_line_kind_check CHECK (kind IN ('earning', 'reversal')),
+  CONSTRAINT pay_line_kind_check CHECK (kind IN ('earning', 'reversal', 'correction')),
   CONSTRAINT pay_line_event_position_tariff_code_kind_key UNIQUE (event_position, tariff_code, kind),
   CONSTRAINT pay_line_reading_id_fkey FOREIGN KEY(reading_id) REFERENCES reading (id),
   CONSTRAINT pay_line_report_id_fkey FOREIGN KEY(report_id) REFERENCES report (id),
