@@ -1,7 +1,7 @@
 # Daily commands of radpool; `make` alone lists them.
 
 SHELL := /bin/sh
-MAKEFLAGS += --no-print-directory --no-builtin-rules
+MAKEFLAGS += --no-builtin-rules
 
 VENV := .venv
 BIN := $(VENV)/bin

@@ -73,6 +73,15 @@ class Claimed:
     why: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Picked:
+    """A reading to claim with its item, both locked, and the verdict that opens it."""
+
+    reading: Row[Any]
+    item: Row[Any]
+    verdict: Verdict
+
+
 def claim_reading(
     connection: Connection, actor: str, reporter_id: int, wish: Wish, *, lease_seconds: float
 ) -> Claimed | None:
@@ -92,7 +101,7 @@ def claim_reading(
     session = _session(connection, reporter_id, wish.session_code, moment) if wish.session_code else None
     why: tuple[str, ...] = ("you asked for it",)
     if wish.item_id is not None:
-        found, verdict = _given(connection, reporter, wish, session, moment)
+        picked = _given(connection, reporter, wish, session, moment)
     else:
         barred = standing(reporter, moment.astimezone(LONDON).date())
         if not all(reason.passed for reason in barred):
@@ -100,8 +109,9 @@ def claim_reading(
         best = _best(connection, reporter, wish, session, moment)
         if best is None:
             return None
-        found, verdict, why = best
-    made = _make_claim(connection, actor, found, reporter, session, lease_seconds)
+        picked, why = best
+    made = _make_claim(connection, actor, picked, reporter, session, lease_seconds)
+    found, verdict = picked.reading, picked.verdict
     assert verdict.level is not None
     scope = next((reason.detail for reason in verdict.reasons if reason.condition == "scope"), "")
     return Claimed(
@@ -146,7 +156,7 @@ def judge_reading(
 
 def _given(
     connection: Connection, reporter: Reporter, wish: Wish, session: ReportingSession | None, moment: datetime
-) -> tuple[Row[Any], Verdict]:
+) -> _Picked:
     assert wish.item_id is not None
     item_row = connection.execute(select(item).where(item.c.id == wish.item_id).with_for_update()).one_or_none()
     if item_row is None:
@@ -165,29 +175,51 @@ def _given(
         raise NotFree(wish.item_id, "the session does not take this trust or modality")
     for row, verdict in zip(open_rows, verdicts, strict=False):
         if verdict.eligible and row.free_from <= moment:
-            return row, verdict
+            return _Picked(row, item_row, verdict)
     raise NotFree(wish.item_id, "a claim on it is running" if open_rows else f"it is {item_row.state}")
 
 
 def _best(
     connection: Connection, reporter: Reporter, wish: Wish, session: ReportingSession | None, moment: datetime
-) -> tuple[Row[Any], Verdict, tuple[str, ...]] | None:
+) -> tuple[_Picked, tuple[str, ...]] | None:
     """Give the locked best reading: assigned first, else the most urgent; None only when there is none."""
     keep_index(connection, reporter.id)
     refused: set[int] = set()
     searches = (
-        (_ASSIGNED, "assigned to you by the plan"),
-        (_POOL_UNASSIGNED, "the most urgent that you may report"),
-        (POOL, "the most urgent that you may report; planned for a colleague who has not taken it"),
+        (_search, _ASSIGNED, "assigned to you by the plan"),
+        (_walk, _WALK_UNASSIGNED, "the most urgent that you may report"),
+        (_search, _POOL_UNASSIGNED, "the most urgent that you may report"),
+        (_search, POOL, "the most urgent that you may report; planned for a colleague who has not taken it"),
     )
     for _ in range(2):
-        for search, why in searches:
-            picked = _search(connection, search, reporter, wish, session, moment, refused)
+        for look, search, why in searches:
+            picked = look(connection, search, reporter, wish, session, moment, refused)
             if picked is not None:
-                return *picked, (why,)
+                return picked, (why,)
         if not index_new_profiles(connection):
             return None
     return None
+
+
+def _walk(
+    connection: Connection,
+    search: str,
+    reporter: Reporter,
+    wish: Wish,
+    session: ReportingSession | None,
+    moment: datetime,
+    refused: set[int],
+) -> _Picked | None:
+    """Look along the pool's most urgent readings a bounded way; finding none there says nothing of the rest."""
+    while True:
+        asked = {**_asked(reporter, wish, session), "refused": sorted(refused)}
+        row = connection.execute(text(search), asked).one_or_none()
+        if row is None:
+            return None
+        picked = _judged(connection, reporter, row, moment)
+        if picked is not None:
+            return picked
+        refused.add(row.id)
 
 
 def _search(
@@ -198,24 +230,12 @@ def _search(
     session: ReportingSession | None,
     moment: datetime,
     refused: set[int],
-) -> tuple[Row[Any], Verdict] | None:
+) -> _Picked | None:
+    """Look through all that the index gives the reporter; None only when nothing of it is free."""
     most, patience = 8, 0
     while True:
-        candidates = [
-            row.id
-            for row in connection.execute(
-                text(search),
-                {
-                    "reporter": reporter.id,
-                    "radiologist": reporter.profession == "radiologist",
-                    "purpose": wish.purpose.value if wish.purpose else None,
-                    "trusts": sorted(session.trusts) if session and session.trusts is not None else None,
-                    "modalities": sorted(session.modalities) if session and session.modalities is not None else None,
-                    "refused": sorted(refused),
-                    "most": most,
-                },
-            )
-        ]
+        asked = {**_asked(reporter, wish, session), "refused": sorted(refused), "most": most}
+        candidates = connection.scalars(text(search), asked).all()
         if not candidates:
             return None
         wait = patience >= 3 and most > len(candidates)
@@ -224,26 +244,44 @@ def _search(
             # All candidates are just being claimed by others: look further down, at last wait for one.
             most, patience = min(most * 4, _MOST_CANDIDATES), patience + 1
             continue
-        item_row = connection.execute(select(item).where(item.c.id == row.item_id)).one()
-        verdict = judge_reading(connection, reporter, row, item_row, moment)
-        if verdict.eligible:
-            return row, verdict
+        picked = _judged(connection, reporter, row, moment)
+        if picked is not None:
+            return picked
         refused.add(row.id)
+
+
+def _asked(reporter: Reporter, wish: Wish, session: ReportingSession | None) -> dict[str, Any]:
+    return {
+        "reporter": reporter.id,
+        "radiologist": reporter.profession == "radiologist",
+        "purpose": wish.purpose.value if wish.purpose else None,
+        "trusts": sorted(session.trusts) if session and session.trusts is not None else None,
+        "modalities": sorted(session.modalities) if session and session.modalities is not None else None,
+    }
+
+
+def _judged(connection: Connection, reporter: Reporter, row: Row[Any], moment: datetime) -> _Picked | None:
+    """Judge a locked reading, whose item is locked with it; None where the index was wrong."""
+    item_row = connection.execute(select(item).where(item.c.id == row.item_id)).one()
+    verdict = judge_reading(connection, reporter, row, item_row, moment)
+    return _Picked(row, item_row, verdict) if verdict.eligible else None
 
 
 def _make_claim(
     connection: Connection,
     actor: str,
-    found: Row[Any],
+    picked: _Picked,
     reporter: Reporter,
     session: ReportingSession | None,
     lease_seconds: float,
 ) -> Row[Any]:
-    connection.execute(
-        update(claim)
-        .where(claim.c.reading_id == found.id, claim.c.ended_at.is_(None))
-        .values(ended_at=func.radpool_now(), end_reason=ClaimEnd.SUPERSEDED.value)
-    )
+    found, item_row = picked.reading, picked.item
+    if found.token:  # it was claimed before
+        connection.execute(
+            update(claim)
+            .where(claim.c.reading_id == found.id, claim.c.ended_at.is_(None))
+            .values(ended_at=func.radpool_now(), end_reason=ClaimEnd.SUPERSEDED.value)
+        )
     expires_at = func.radpool_now() + func.make_interval(0, 0, 0, 0, 0, 0, lease_seconds)
     made = connection.execute(
         insert(claim)
@@ -258,10 +296,11 @@ def _make_claim(
         .returning(claim)
     ).one()
     connection.execute(
-        update(reading).where(reading.c.id == found.id).values(token=made.token, free_from=made.expires_at)
+        update(reading)
+        .where(reading.c.id == found.id)
+        .values(token=made.token, free_from=made.expires_at)
+        .add_cte(delete(assignment).where(assignment.c.reading_id == found.id).cte("unplanned"))
     )
-    connection.execute(delete(assignment).where(assignment.c.reading_id == found.id))
-    item_row = connection.execute(select(item).where(item.c.id == found.item_id).with_for_update()).one()
     dimensions = {"claim": made.id, "reporter": reporter.id, "session": made.session_id, "purpose": found.purpose}
     if item_row.state == ItemState.READY:
         make_move(connection, item_row, Move.CLAIMED, reading_id=found.id, dimensions=dimensions)
@@ -351,8 +390,29 @@ SELECT best.id FROM mine CROSS JOIN LATERAL (
 ORDER BY best.due_at, best.id LIMIT :most
 """.replace("FITS", _FITS)
 
-_POOL_UNASSIGNED = POOL.replace(
-    "ORDER BY r.due_at, r.id",
-    "AND NOT EXISTS (SELECT FROM assignment a WHERE a.reading_id = r.id AND a.reporter_id <> :reporter"
-    " AND a.valid_until > radpool_now())\n  ORDER BY r.due_at, r.id",
-)
+_UNASSIGNED = """NOT EXISTS (
+  SELECT FROM assignment a
+  WHERE a.reading_id = r.id AND a.reporter_id <> :reporter AND a.valid_until > radpool_now()
+)"""
+
+_POOL_UNASSIGNED = POOL.replace("ORDER BY r.due_at, r.id", f"AND {_UNASSIGNED}\n  ORDER BY r.due_at, r.id")
+
+#: How many of the pool's most urgent readings are looked at before the search goes profile by profile.
+_STEPS = 500
+
+#: The first of the pool's most urgent readings that fits, locked. Who may report much finds it at once, where
+#: going through hundreds of profiles takes tens of milliseconds; the inner limit bounds what it costs the others.
+_WALK_UNASSIGNED = """
+SELECT r.* FROM (
+  SELECT id, item_id, profile_id, trust_ods, due_at FROM reading
+  WHERE state = 'open' AND free_from <= radpool_now() ORDER BY due_at, id LIMIT STEPS
+) w
+JOIN profile p ON p.id = w.profile_id
+JOIN reporter_profile rp ON rp.reporter_id = :reporter AND rp.profile_id = w.profile_id
+JOIN reporter_trust rt ON rt.reporter_id = :reporter AND rt.trust_ods = w.trust_ods AND rt.ionising = p.ionising
+JOIN reading r ON r.id = w.id
+JOIN item i ON i.id = w.item_id
+WHERE rp.valid_until > radpool_now() AND rt.valid_until > radpool_now()
+  AND (r.purpose <> 'check' OR rp.level = 'autonomous') AND UNASSIGNED AND FITS
+ORDER BY w.due_at, w.id LIMIT 1 FOR UPDATE OF i, r SKIP LOCKED
+""".replace("UNASSIGNED", _UNASSIGNED).replace("FITS", _FITS).replace("STEPS", str(_STEPS))

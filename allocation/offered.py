@@ -5,15 +5,21 @@ Every row is judged by the rule on the item's own facts before it is shown.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, Row, or_, select, text
 
 from allocation.claims import POOL, judge_reading
-from allocation.workforce import index_new_profiles, load_reporters
+from allocation.eligibility import judge
+from allocation.reporter import Reporter
+from allocation.workforce import index_new_profiles, load_item_row, load_reporters, work_of_item
 from worklist.clock import now
+from worklist.db.tables.claims import claim
 from worklist.db.tables.work import item, reading
+from worklist.reading import ClaimEnd, ReadingState
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,73 +30,127 @@ class Offered:
     item_id: int
     purpose: str
     holding: str
-    rank: int | None
-    why: str | None
-    claim_id: int | None
-    token: int | None
-    expires_at: datetime | None
+    rank: int | None = None
+    why: str | None = None
+    claim_id: int | None = None
+    token: int | None = None
+    expires_at: datetime | None = None
 
 
-def offered_to(connection: Connection, reporter_id: int, *, limit: int = 100) -> list[Offered]:
-    """Give a reporter's list: claimed first, then assigned in order, then the pool by due time."""
+def offered_to(
+    connection: Connection,
+    reporter_id: int,
+    *,
+    limit: int = 100,
+    trust: str | None = None,
+    modality: str | None = None,
+) -> list[Offered]:
+    """Give a reporter's list: claimed first, then assigned in order, then the pool by due time.
+
+    `trust` and `modality` narrow it.
+    """
     reporter = load_reporters(connection, [reporter_id])[reporter_id]
     index_new_profiles(connection)
-    moment = now(connection)
-    held = [
-        Offered(row.reading_id, row.item_id, row.purpose, "claimed", None, None, row.id, row.token, row.expires_at)
-        for row in connection.execute(_HELD, {"reporter": reporter_id})
-    ]
+    held = held_by(connection, reporter)
     assigned = [
-        Offered(row.reading_id, row.item_id, row.purpose, "assigned", row.rank, row.why, None, None, None)
+        Offered(row.reading_id, row.item_id, row.purpose, "assigned", row.rank, row.why)
         for row in connection.execute(_ASSIGNED, {"reporter": reporter_id, "most": limit})
     ]
     known = {one.reading_id for one in (*held, *assigned)}
-    pool = connection.execute(
+    pool = connection.scalars(
         text(POOL),
         {
             "reporter": reporter_id,
             "radiologist": reporter.profession == "radiologist",
             "purpose": None,
-            "trusts": None,
-            "modalities": None,
+            "trusts": None if trust is None else [trust],
+            "modalities": None if modality is None else [modality],
             "refused": sorted(known),
             "most": limit,
         },
-    ).scalars()
-    open_ids = list(pool)
-    purposes = {
-        row.id: row
-        for row in connection.execute(
-            select(reading.c.id, reading.c.item_id, reading.c.purpose).where(reading.c.id.in_(open_ids))
-        )
-    }
-    opened = [
-        Offered(one, purposes[one].item_id, purposes[one].purpose, "open", None, None, None, None, None)
-        for one in open_ids
-    ]
-    candidates = [*assigned, *opened]
-    rows = {
-        row.id: row
-        for row in connection.execute(select(reading).where(reading.c.id.in_([c.reading_id for c in candidates])))
-    }
-    items = {
-        row.id: row for row in connection.execute(select(item).where(item.c.id.in_([c.item_id for c in candidates])))
-    }
-    shown = [
+    ).all()
+    readings = _rows(connection, reading, [*(one.reading_id for one in assigned), *pool])
+    opened = [Offered(one, readings[one].item_id, readings[one].purpose, "open") for one in pool]
+    items = _rows(connection, item, [one.item_id for one in (*held, *assigned, *opened)])
+    moment = now(connection)
+    free = [
         one
-        for one in candidates
-        if judge_reading(connection, reporter, rows[one.reading_id], items[one.item_id], moment).eligible
+        for one in (*assigned, *opened)
+        if judge_reading(connection, reporter, readings[one.reading_id], items[one.item_id], moment).eligible
     ]
-    return [*held, *shown][:limit]
+    narrowed = [
+        one
+        for one in (*held, *free)
+        if trust in (None, items[one.item_id].trust_ods) and modality in (None, items[one.item_id].modality)
+    ]
+    return narrowed[:limit]
+
+
+def held_by(connection: Connection, reporter: Reporter) -> list[Offered]:
+    """Give what a reporter holds, the oldest first; what they may not report any more is not shown."""
+    held = [
+        Offered(
+            row.reading_id,
+            row.item_id,
+            row.purpose,
+            "claimed",
+            claim_id=row.id,
+            token=row.token,
+            expires_at=row.expires_at,
+        )
+        for row in connection.execute(_HELD, {"reporter": reporter.id})
+    ]
+    items, moment = _rows(connection, item, [one.item_id for one in held]), now(connection)
+    return [one for one in held if judge(reporter, work_of_item(connection, items[one.item_id]), moment).eligible]
+
+
+def may_open(connection: Connection, reporter_id: int, item_id: int) -> bool:
+    """Whether a reporter may open an item: they hold it, have reported it, or may claim it now.
+
+    Judged by the rule in each case, so nobody opens what they may not report any more.
+    """
+    row = load_item_row(connection, item_id)
+    reporter = load_reporters(connection, [reporter_id]).get(reporter_id)
+    if row is None or reporter is None:
+        return False
+    moment = now(connection)
+    if not judge(reporter, work_of_item(connection, row), moment).eligible:
+        return False
+    had = select(claim.c.id).where(
+        claim.c.item_id == item_id,
+        claim.c.reporter_id == reporter_id,
+        or_(claim.c.ended_at.is_(None), claim.c.end_reason == ClaimEnd.REPORTED.value),
+    )
+    if connection.scalar(select(had.exists())):
+        return True
+    free = select(reading).where(
+        reading.c.item_id == item_id, reading.c.state == ReadingState.OPEN.value, reading.c.free_from <= moment
+    )
+    return any(
+        judge_reading(connection, reporter, one, row, moment).eligible for one in connection.execute(free).all()
+    )
+
+
+def holds(connection: Connection, reporter_id: int, item_id: int) -> bool:
+    """Whether a reporter has a live claim on a reading of an item."""
+    live = select(claim.c.id).where(
+        claim.c.item_id == item_id, claim.c.reporter_id == reporter_id, claim.c.ended_at.is_(None)
+    )
+    return bool(connection.scalar(select(live.exists())))
+
+
+def _rows(connection: Connection, table: Any, ids: Sequence[int]) -> dict[int, Row[Any]]:
+    return {row.id: row for row in connection.execute(select(table).where(table.c.id.in_(ids)))} if ids else {}
 
 
 _HELD = text(
     "SELECT c.reading_id, c.item_id, r.purpose, c.id, c.token, c.expires_at FROM claim c"
     " JOIN reading r ON r.id = c.reading_id WHERE c.reporter_id = :reporter AND c.ended_at IS NULL"
-    " ORDER BY c.claimed_at"
+    " ORDER BY c.claimed_at, c.id"
 )
 _ASSIGNED = text(
     "SELECT a.reading_id, a.item_id, r.purpose, a.rank, a.why FROM assignment a JOIN reading r ON r.id = a.reading_id"
     " WHERE a.reporter_id = :reporter AND a.valid_until > radpool_now() AND r.state = 'open'"
-    " AND r.free_from <= radpool_now() ORDER BY a.rank LIMIT :most"
+    " AND r.free_from <= radpool_now() AND NOT EXISTS (SELECT FROM item_exclusion x"
+    " WHERE x.item_id = a.item_id AND x.reporter_id = a.reporter_id) ORDER BY a.rank LIMIT :most"
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Collection
 from datetime import timedelta
@@ -15,6 +16,10 @@ from worklist import audit
 from worklist.db.tables.access import api_token, app_user
 from worklist.db.tables.network import trust as trust_table
 from worklist.db.tables.people import reporter
+
+
+#: What a user may be called; without the spaces and colons of the actors that are no users.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
 
 class AccountRefused(ValueError):
@@ -35,8 +40,11 @@ def add_user(
     Raises
     ------
     AccountRefused
-        If the trust or reporter is not known, or a role needs one that was not given.
+        If the name could be taken for something else in the audit, the trust or reporter is not known, or
+        a role needs one that was not given.
     """
+    if not _NAME.fullmatch(name):
+        raise AccountRefused(f"{name!r} is no user name: use 1 to 64 letters, digits and . _ @ -")
     reporter_id = None
     if reporter_code is not None:
         reporter_id = connection.scalar(select(reporter.c.id).where(reporter.c.code == reporter_code))

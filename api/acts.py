@@ -12,17 +12,19 @@ from fastapi import Depends, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from sqlalchemy import Connection, Engine, insert, select, text
+from psycopg.errors import DeadlockDetected, SerializationFailure
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from api.accounts import principal_of
 from api.permissions import RULES, Principal
 from api.problems import Problem
+from api.replay import Kept, keep_answer, kept_answer, with_identity
 from worklist.db.engine import view_as
-from worklist.db.tables.log import idempotency_key
 
 _BEARER = HTTPBearer(auto_error=False, description="A token of `radpool token --user NAME`")
 _ATTEMPTS = 3
+_LOST_TO_ANOTHER = (DeadlockDetected, SerializationFailure)
 _LONGEST_KEY = 200
 
 
@@ -46,8 +48,12 @@ class Act:
     def transaction(self) -> Iterator[Connection]:
         """Open one transaction that sees identities as the principal may."""
         with self.services.engine.begin() as connection:
-            view_as(connection, self.principal.viewer)
+            self.see_as_principal(connection)
             yield connection
+
+    def see_as_principal(self, connection: Connection) -> None:
+        """See identities as the principal may; to be called anew after a use case that saw more."""
+        view_as(connection, self.principal.viewer)
 
     @property
     def reporter_id(self) -> int:
@@ -69,8 +75,9 @@ class Act:
                     if key is None:
                         return answer(*do(connection))
                     return self._once_under(connection, key, do, body)
-            except OperationalError:
-                if attempt == _ATTEMPTS:
+            except OperationalError as error:
+                # Nothing else is tried again here: a commit whose answer was lost may have happened.
+                if attempt == _ATTEMPTS or not isinstance(error.orig, _LOST_TO_ANOTHER):
                     raise
         raise AssertionError  # the loop returns or raises
 
@@ -79,29 +86,17 @@ class Act:
     ) -> Response:
         if not 0 < len(key) <= _LONGEST_KEY:
             raise Problem(422, "invalid-request", f"Idempotency-Key: 1 to {_LONGEST_KEY} characters")
-        digest = hashlib.sha256(
-            f"{self.request.method} {self.request.url.path} {jsonable_encoder(body)!r}".encode()
-        ).digest()
-        connection.execute(
-            text("SELECT pg_advisory_xact_lock(7223008, hashtext(:key))"), {"key": f"{self.principal.user_id} {key}"}
-        )
-        stored = connection.execute(
-            select(idempotency_key).where(
-                idempotency_key.c.user_id == self.principal.user_id, idempotency_key.c.key == key
-            )
-        ).one_or_none()
-        if stored is not None:
-            if bytes(stored.request_digest) != digest:
-                raise Problem(422, "idempotency-key-reused", "this Idempotency-Key was used for another request")
-            return answer(stored.status, stored.body)
-        status, content = do(connection)
-        content = jsonable_encoder(content)
-        connection.execute(
-            insert(idempotency_key).values(
-                user_id=self.principal.user_id, key=key, request_digest=digest, status=status, body=content
-            )
-        )
-        return answer(status, content)
+        asked = f"{self.request.method} {self.request.url.path} {jsonable_encoder(body)!r}"
+        digest = hashlib.sha256(asked.encode()).digest()
+        kept = kept_answer(connection, self.principal, key)
+        if kept is None:
+            status, content = do(connection)
+            kept = Kept(digest, status, jsonable_encoder(content))
+            keep_answer(connection, self.principal, key, kept)
+            return answer(kept.status, kept.content)
+        if kept.request_digest != digest:
+            raise Problem(422, "idempotency-key-reused", "this Idempotency-Key was used for another request")
+        return answer(kept.status, with_identity(connection, self.principal, kept.content))
 
 
 def answer(status: int, content: Any) -> Response:

@@ -7,19 +7,24 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, iter_route_contexts
 from sqlalchemy import Engine
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import BaseRoute
 
 from api import problems
-from api.acts import Services
+from api.acts import Services, permitted
 from api.limits import BodyLimit
 from api.live import Follower
 from api.permissions import RULES
 from api.routes import claims, events, health, metrics, pay, people, work
+from api.schemas.problem import PROBLEMS
 
 #: Largest request body in bytes.
 MAX_BODY_BYTES = 1024 * 1024
+
+#: What needs no sign-in: whether the server lives, figures without names, and the API's description.
+OPEN_PATHS = frozenset({"/healthz/live", "/healthz/ready", "/metrics", "/api/openapi.json"})
 
 
 def make_app(
@@ -48,12 +53,12 @@ def make_app(
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES)
     problems.install(app)
-    v1 = APIRouter(prefix="/api/v1")
+    v1 = APIRouter(prefix="/api/v1", responses=PROBLEMS)
     for room in (work, claims, metrics, people, pay, events):
         v1.include_router(room.router)
-    _require_rules(v1)
     app.include_router(v1)
     app.include_router(health.router)
+    require_rules(app)
     return app
 
 
@@ -61,10 +66,23 @@ class RouteWithoutRule(RuntimeError):
     """A route that says nothing of who may use it."""
 
 
-def _require_rules(router: APIRouter) -> None:
-    for route in router.routes:
-        if isinstance(route, APIRoute):
-            for method in route.methods or ():
-                rule = f"{method} {route.path.removeprefix('/api/v1')}"
-                if rule not in RULES:
-                    raise RouteWithoutRule(f"{rule} has no rule in api.permissions.RULES")
+def require_rules(app: FastAPI) -> None:
+    """Refuse an application with a route that is neither in the rules nor open to everyone on purpose.
+
+    Raises
+    ------
+    RouteWithoutRule
+        Naming the route.
+    """
+    for route in iter_route_contexts(app.routes):
+        path = route.path or ""
+        for method in route.methods or {"ANY"}:
+            rule = f"{method} {path.removeprefix('/api/v1')}"
+            guarded = path.startswith("/api/v1/") and rule in RULES and _asks_who(route.original_route)
+            if not guarded and path not in OPEN_PATHS:
+                raise RouteWithoutRule(f"{rule} has no rule in api.permissions.RULES, or does not ask who it is")
+
+
+def _asks_who(route: BaseRoute) -> bool:
+    """Whether the route depends on `permitted`, by which its rule is kept."""
+    return isinstance(route, APIRoute) and any(one.call is permitted for one in route.dependant.dependencies)

@@ -29,7 +29,7 @@ def read_cursor(cursor: str | None) -> tuple[datetime | None, int] | None:
     try:
         due_at, item_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         return (datetime.fromisoformat(due_at) if due_at else None), int(item_id)
-    except (ValueError, TypeError, binascii.Error):
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error):
         raise Problem(
             422, "invalid-request", "cursor: not one that this API gave; leave it out to start anew"
         ) from None

@@ -22,7 +22,7 @@ class BodyLimit:
         if not announced.isdigit() or int(announced) > self._most_bytes:
             await self._refuse(scope, receive, send)
             return
-        seen = 0
+        seen, answered = 0, False
 
         async def counted() -> Message:
             nonlocal seen
@@ -32,7 +32,16 @@ class BodyLimit:
                 return {"type": "http.disconnect"}
             return message
 
-        await self._app(scope, counted, send)
+        async def watched(message: Message) -> None:
+            """Let the answer through, unless the body was cut: then the cut is the answer."""
+            nonlocal answered
+            if seen <= self._most_bytes or answered:
+                answered = True
+                await send(message)
+
+        await self._app(scope, counted, watched)
+        if seen > self._most_bytes and not answered:
+            await self._refuse(scope, receive, send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         told = f"a request's body may be at most {self._most_bytes} bytes"

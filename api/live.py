@@ -1,12 +1,14 @@
 """Live events for open screens: ids and states only, resumed by position, filtered by permission.
 
 One thread per process follows the positions; each stream has a bounded queue. A stream that cannot
-keep up is ended, and its client resumes from its Last-Event-ID.
+keep up, or is old enough that its viewer's rights may have changed, is ended: its client signs in
+anew and resumes from its Last-Event-ID.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import threading
 from collections.abc import AsyncIterator
@@ -24,7 +26,9 @@ log = structlog.get_logger(__name__)
 
 _QUEUE_EVENTS = 1000
 _HEARTBEAT_SECONDS = 15.0
-_BACKLOG_EVENTS = 1000
+_BATCH_EVENTS = 1000
+#: A stream is ended after this long, so that a revoked token does not go on listening.
+_LONGEST_SECONDS = 900.0
 
 
 @dataclass(eq=False)
@@ -41,7 +45,8 @@ class Stream:
         if one.trust is None:
             return one.kind == "plan.changed"
         if one.kind.startswith("pay."):
-            return one.dimensions.get("reporter") == self.principal.reporter_id
+            reporter_id = self.principal.reporter_id
+            return reporter_id is not None and one.dimensions.get("reporter") == reporter_id
         return self.principal.sees_trust(one.trust) or one.trust in self.trusts
 
 
@@ -53,6 +58,7 @@ class Follower:
         self._streams: set[Stream] = set()
         self._lock = threading.Lock()
         self._stop = threading.Event()
+        self._following = threading.Event()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -76,6 +82,10 @@ class Follower:
         with self._lock:
             self._streams.discard(stream)
 
+    def wait_until_following(self, seconds: float) -> bool:
+        """Wait until every later event is handed out; what came before is for the stream to read."""
+        return self._following.wait(seconds)
+
     def _taken(self) -> list[Stream]:
         with self._lock:
             return list(self._streams)
@@ -84,38 +94,48 @@ class Follower:
         position: int | None = None
         with listening(self._database_url, self._redis_url) as wakeups:
             while not self._stop.is_set():
-                wakeups.wait(1.0)
                 try:
                     with self._engine.connect() as connection:
                         if position is None:
                             position = last_position(connection)
-                        for one in read_after(connection, position):
-                            position = one.position
-                            self._hand_out(one)
+                            self._following.set()
+                        while batch := read_after(connection, position, limit=_BATCH_EVENTS):
+                            position = batch[-1].position
+                            for one in batch:
+                                self._hand_out(one)
                 except SQLAlchemyError as error:
                     log.warning("live events wait for the database", error=type(error).__name__)
                     self._stop.wait(0.5)
+                    continue
+                wakeups.wait(1.0)
 
     def _hand_out(self, one: Event) -> None:
         for stream in self._taken():
             if stream.shows(one):
-                stream.loop.call_soon_threadsafe(_put, stream, one)
+                with contextlib.suppress(RuntimeError):  # its loop has just ended, and the stream with it
+                    stream.loop.call_soon_threadsafe(_put, stream, one)
 
 
 async def stream_events(engine: Engine, follower: Follower, stream: Stream, after: int | None) -> AsyncIterator[str]:
     """Yield server-sent events: first those after a position that was missed, then the live ones."""
     follower.add(stream)
+    until = stream.loop.time() + _LONGEST_SECONDS
     try:
         sent = 0
         yield ": open\n\n"
         if after is not None:
-            for one in await asyncio.to_thread(_missed, engine, after):
-                sent = one.position
-                if stream.shows(one):
-                    yield render(one)
-        while True:
+            # In this order nothing lies between what is read here and what is handed out.
+            if not await asyncio.to_thread(follower.wait_until_following, _HEARTBEAT_SECONDS):
+                return
+            sent = after
+            while missed := await asyncio.to_thread(_missed, engine, sent):
+                sent = missed[-1].position
+                for one in missed:
+                    if stream.shows(one):
+                        yield render(one)
+        while (left := until - stream.loop.time()) > 0:
             try:
-                live = await asyncio.wait_for(stream.queue.get(), _HEARTBEAT_SECONDS)
+                live = await asyncio.wait_for(stream.queue.get(), min(left, _HEARTBEAT_SECONDS))
             except TimeoutError:
                 yield ": still here\n\n"
                 continue
@@ -144,7 +164,7 @@ def render(one: Event) -> str:
 
 def _missed(engine: Engine, after: int) -> list[Event]:
     with engine.connect() as connection:
-        return read_after(connection, after, limit=_BACKLOG_EVENTS)
+        return read_after(connection, after, limit=_BATCH_EVENTS)
 
 
 def _put(stream: Stream, one: Event) -> None:

@@ -45,6 +45,8 @@ SEES_NETWORK = frozenset(
         Role.COORDINATOR,
     }
 )
+#: Roles that settle what an item is, of any item that is theirs to see.
+SETTLES = frozenset({Role.PACS_MANAGER, Role.CLINICAL_LEAD, Role.ADMINISTRATOR})
 
 _R = Role
 _MANAGERS = frozenset({_R.TRUST_MANAGER, _R.NETWORK_MANAGER, _R.ADMINISTRATOR})
@@ -57,7 +59,7 @@ RULES: dict[str, frozenset[Role]] = {
     "GET /worklist": _WORK,
     "GET /items/{item_id}": _WORK,
     "GET /items/{item_id}/eligibility": _WORK,
-    "POST /items/{item_id}/classify": frozenset({_R.REPORTER, _R.PACS_MANAGER, _R.CLINICAL_LEAD, _R.ADMINISTRATOR}),
+    "POST /items/{item_id}/classify": SETTLES | {_R.REPORTER},
     "POST /items/{item_id}/accession": frozenset({_R.PACS_MANAGER, _R.COORDINATOR, _R.ADMINISTRATOR}),
     "GET /exceptions": _WORK - {_R.REPORTER},
     "POST /claims": frozenset({_R.REPORTER}),
@@ -99,8 +101,23 @@ class Principal:
 
     @property
     def is_only_reporter(self) -> bool:
-        """Whether nothing but what is offered to them as a reporter is theirs to see."""
+        """Whether they are here as a reporter and as nothing else."""
         return self.roles <= {Role.REPORTER}
+
+    @property
+    def lists_work(self) -> bool:
+        """Whether a role of theirs looks after a trust's or the network's work; a reporter is offered some of it."""
+        return bool(self.roles & (SEES_NETWORK | NEEDS_TRUST))
+
+    @property
+    def settles(self) -> bool:
+        """Whether a role of theirs settles what an item is; a reporter only what they are reading."""
+        return bool(self.roles & SETTLES)
+
+    @property
+    def sees_pay_of_others(self) -> bool:
+        """Whether a role of theirs looks after pay; anybody else sees their own alone."""
+        return bool(self.roles & (_MONEY - {Role.REPORTER}))
 
     @property
     def network_wide(self) -> bool:
@@ -116,7 +133,7 @@ class Principal:
 
     def sees_trust(self, trust: str | None) -> bool:
         """Whether the work of a trust is theirs to list."""
-        return self.network_wide or (self.trust is not None and trust == self.trust and not self.is_only_reporter)
+        return self.network_wide or (self.trust is not None and trust == self.trust and self.lists_work)
 
 
 def parse_roles(words: str) -> frozenset[Role]:

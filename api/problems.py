@@ -12,7 +12,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
@@ -58,6 +58,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(DataError, _not_storable)
     app.add_exception_handler(DBAPIError, _database_away)
     app.add_exception_handler(PoolTimeoutError, _database_away)
     app.add_exception_handler(Exception, _unknown)
@@ -100,7 +101,11 @@ def _problem(_: Request, error: Exception) -> JSONResponse:
 def _http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     kinds = {404: "not-found", 405: "method-not-allowed"}
-    return problem(error.status_code, kinds.get(error.status_code, "http-error"), str(error.detail), str(error.detail))
+    response = problem(
+        error.status_code, kinds.get(error.status_code, "http-error"), str(error.detail), str(error.detail)
+    )
+    response.headers.update(error.headers or {})
+    return response
 
 
 def _invalid(_: Request, error: Exception) -> JSONResponse:
@@ -111,9 +116,16 @@ def _invalid(_: Request, error: Exception) -> JSONResponse:
     return problem(422, "invalid-request", "The request is not valid", told, errors=errors)
 
 
+def _not_storable(_: Request, error: Exception) -> JSONResponse:
+    log.info("a value that cannot be kept was refused", error=type(error).__name__)
+    told = "a value holds characters that cannot be kept, such as U+0000, or a number out of range"
+    return problem(422, "invalid-request", "The request is not valid", told)
+
+
 def _database_away(_: Request, error: Exception) -> JSONResponse:
     log.warning("database fault", error=type(error).__name__)
-    response = problem(503, "try-again", "Try again", "the database did not answer; nothing was changed")
+    told = "the database did not answer; send the same again, with the same Idempotency-Key"
+    response = problem(503, "try-again", "Try again", told)
     response.headers["Retry-After"] = "1"
     return response
 

@@ -34,8 +34,12 @@ class DatabaseAddress:
         """Make an engine of the application role."""
         return make_engine(self.app_url, pool_size=pool_size, role=self.app_role)
 
+    def migration_engine(self) -> Engine:
+        """Make an engine of the URL's own login: on a new database the owner role is yet to be made."""
+        return make_engine(self.owner_url, pool_size=2)
+
     def owner_engine(self) -> Engine:
-        """Make an engine of the owner role, for migrations and the test clock."""
+        """Make an engine of the owner role, for the test clock and partitions."""
         return make_engine(self.owner_url, pool_size=2, role=self.owner_role)
 
 
@@ -71,7 +75,7 @@ def open_database(data: Path | None, settings: Settings) -> Iterator[DatabaseAdd
     cluster = embedded.start(data)
     try:
         address = of_cluster(cluster)
-        engine = address.owner_engine()
+        engine = address.migration_engine()
         migrate(engine)
         engine.dispose()
         yield address

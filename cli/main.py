@@ -155,7 +155,7 @@ def migrate(data: Data = None, database_url: DatabaseUrl = None) -> None:
     if data is not None:
         prepare(data)
     with open_database(data, _settings(database_url, None)) as address:
-        engine = address.owner_engine()
+        engine = address.migration_engine()
         print(f"schema {bring(engine)}")
         engine.dispose()
 

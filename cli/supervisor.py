@@ -111,9 +111,11 @@ class Supervisor:
         return data_folder.of_cluster(cluster)
 
     def _migrate(self, address: DatabaseAddress) -> None:
+        login = address.migration_engine()
+        migrate(login)
+        login.dispose()
         owner = address.owner_engine()
         try:
-            migrate(owner)
             with owner.begin() as connection:
                 set_test_clock(connection, enabled=self.test_clock)
                 connection.execute(text("SELECT ensure_month_partitions(2)"))
@@ -236,9 +238,13 @@ def listen(where: str) -> socket.socket:
         raise ValueError(f"{where!r} is not HOST:PORT")
     family = socket.AF_INET6 if ":" in host.strip("[]") else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    bound.bind((host.strip("[]"), int(port)))
-    bound.listen(1024)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host.strip("[]"), int(port)))
+        bound.listen(1024)
+    except OSError:
+        bound.close()
+        raise
     return bound
 
 

@@ -87,6 +87,11 @@ class Page:
     after: tuple[datetime | None, int] | None = None
     limit: int = 100
 
+    def takes(self, view: ItemView) -> bool:
+        """Whether an item passes the filters."""
+        wanted = ((self.trust, view.trust), (self.modality, view.modality), (self.setting, view.setting))
+        return view.state in self.states and all(one in (None, other) for one, other in wanted)
+
 
 def list_item_ids(connection: Connection, page: Page) -> list[int]:
     """Give the ids of a page of items, the most urgent first; items without a due time come last."""

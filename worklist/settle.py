@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, delete, func, insert, select, text, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from worklist import audit
-from worklist.completion import work_out
+from worklist.accessions import lock_accession
+from worklist.completion import hold_cut, work_out
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.network import exam
-from worklist.db.tables.work import item_exam, order_identity, reading
+from worklist.db.tables.work import item, item_exam, order_identity, reading
 from worklist.doubts import close_doubts
-from worklist.item import ItemState, Move
-from worklist.moves import append_item_event, lock_item, make_move
+from worklist.item import ForbiddenMove, ItemState, Move
+from worklist.moves import UnknownItem, append_item_event, lock_item, make_move
 from worklist.reading import ReadingState
 
 
@@ -43,6 +44,7 @@ def classify(connection: Connection, actor: str, item_id: int, exam_codes: Seque
     UnknownItem, UnknownExam
         If there is no such item or exam.
     """
+    hold_cut(connection)
     row = lock_item(connection, item_id)
     view_as(connection, Viewer(trust=row.trust_ods))
     known = set(connection.scalars(select(exam.c.code).where(exam.c.code.in_(exam_codes))))
@@ -83,11 +85,17 @@ def give_accession(connection: Connection, actor: str, item_id: int, accession_n
     Raises
     ------
     UnknownItem, AccessionTaken, ForbiddenMove
-        If there is no such item, the number is another item's, or the item does not wait for one.
+        If there is no such item, the number is another item's, or the item has one.
     """
+    trust = connection.scalar(select(item.c.trust_ods).where(item.c.id == item_id))
+    if trust is None:
+        raise UnknownItem(item_id)
+    view_as(connection, Viewer(trust=trust))
+    lock_accession(connection, trust, accession_number)
     row = lock_item(connection, item_id)
-    view_as(connection, Viewer(trust=row.trust_ods))
-    connection.execute(_LOCK_ACCESSION, {"key": f"{row.trust_ods}\x1f{accession_number}"})
+    named = select(order_identity.c.accession_number).where(order_identity.c.item_id == item_id)
+    if connection.scalar(named) is not None:
+        raise ForbiddenMove(ItemState(row.state), Move.DOUBT_SETTLED)
     taken = select(order_identity.c.item_id).where(
         order_identity.c.trust_ods == row.trust_ods, order_identity.c.accession_number == accession_number
     )
@@ -106,5 +114,3 @@ def give_accession(connection: Connection, actor: str, item_id: int, accession_n
         )
     audit.append(connection, actor, "give accession number", items=[item_id])
 
-
-_LOCK_ACCESSION = text("SELECT pg_advisory_xact_lock(7223004, hashtext(:key))")

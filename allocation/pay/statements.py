@@ -10,8 +10,10 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select, text
 
+from worklist.db.tables.claims import claim, report
 from worklist.db.tables.pay import held_pay, pay_line, rate_card
 from worklist.db.tables.people import engagement, reporter, reporting_session
+from worklist.db.tables.work import item
 
 
 def lines(
@@ -99,14 +101,23 @@ def statements(
     return list(found.values())
 
 
-def held(connection: Connection, *, reporter_id: int | None = None) -> list[dict[str, Any]]:
-    """Give work whose pay is in doubt, the oldest first, with the reason."""
+def held(
+    connection: Connection, *, reporter_id: int | None = None, trust: str | None = None
+) -> list[dict[str, Any]]:
+    """Give work whose pay is in doubt, the oldest first, with the reason: of one reporter, of one trust, or all."""
     statement = (
         select(held_pay.c.id, reporter.c.code.label("reporter"), held_pay.c.reason, held_pay.c.held_at)
         .join(reporter, reporter.c.id == held_pay.c.reporter_id)
+        .join(report, report.c.id == held_pay.c.report_id)
+        .join(claim, claim.c.id == report.c.claim_id)
+        .join(item, item.c.id == report.c.item_id)
+        .join(reporting_session, reporting_session.c.id == claim.c.session_id)
+        .join(engagement, engagement.c.id == reporting_session.c.engagement_id)
         .where(held_pay.c.settled_at.is_(None))
-        .order_by(held_pay.c.held_at)
+        .order_by(held_pay.c.held_at, held_pay.c.id)
     )
     if reporter_id is not None:
         statement = statement.where(held_pay.c.reporter_id == reporter_id)
+    if trust is not None:
+        statement = statement.where((engagement.c.payer == trust) | (item.c.trust_ods == trust))
     return [dict(row) for row in connection.execute(statement).mappings()]

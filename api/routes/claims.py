@@ -9,10 +9,12 @@ from sqlalchemy import Connection
 
 from allocation import leases
 from allocation.claims import Wish, claim_reading
-from allocation.offered import offered_to
+from allocation.offered import held_by
 from allocation.reports import ReportGiven, file_report
+from allocation.workforce import load_reporters
 from api.acts import Permitted
 from api.schemas.work import Claim, ClaimWish, Filed, ItemPage, Refer, Renewed, Report, Skip, Token, claim_of, item_of
+from worklist import audit
 from worklist.item_view import read_items
 
 router = APIRouter(prefix="/claims", tags=["claims"])
@@ -38,8 +40,9 @@ def claim(act: Permitted, body: ClaimWish) -> Response:
 def claims(act: Permitted) -> ItemPage:
     """List what you hold now, each with its claim and token."""
     with act.transaction() as connection:
-        held = [one for one in offered_to(connection, act.reporter_id, limit=200) if one.holding == "claimed"]
+        held = held_by(connection, load_reporters(connection, [act.reporter_id])[act.reporter_id])
         views = {view.id: view for view in read_items(connection, [one.item_id for one in held])}
+        audit.append(connection, act.principal.name, "claims read", items=sorted(views))
     return ItemPage(items=[item_of(views[one.item_id], one) for one in held])
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -11,6 +10,7 @@ from fastapi.encoders import jsonable_encoder
 from sqlalchemy import Connection
 
 from api.acts import Act, Permitted
+from api.moments import Moment
 from api.permissions import Role
 from api.problems import Problem
 from insight.backlog import backlog
@@ -26,8 +26,8 @@ def _filters(
     trust: str | None = None,
     modality: str | None = None,
     setting: str | None = None,
-    from_: Annotated[datetime | None, Query(alias="from", description="instant, inclusive")] = None,
-    to: Annotated[datetime | None, Query(description="instant, exclusive")] = None,
+    from_: Annotated[Moment | None, Query(alias="from", description="instant, inclusive")] = None,
+    to: Annotated[Moment | None, Query(description="instant, exclusive")] = None,
     by: Annotated[str | None, Query(description="dimensions to group by, with commas between")] = None,
 ) -> Filters:
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -10,6 +9,7 @@ from fastapi import APIRouter, Query
 from allocation import people_view
 from allocation.pay import statements
 from api.acts import Act, Permitted
+from api.moments import Moment
 from worklist import audit
 
 router = APIRouter(tags=["pay"])
@@ -25,8 +25,8 @@ def rate_cards(act: Permitted) -> dict[str, Any]:
 @router.get("/pay/lines")
 def pay_lines(
     act: Permitted,
-    from_: Annotated[datetime | None, Query(alias="from")] = None,
-    to: datetime | None = None,
+    from_: Annotated[Moment | None, Query(alias="from")] = None,
+    to: Moment | None = None,
     after: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=5000)] = 500,
 ) -> dict[str, Any]:
@@ -43,13 +43,13 @@ def pay_statements(act: Permitted) -> dict[str, Any]:
     whose = _whose(act)
     with act.transaction() as connection:
         found = statements.statements(connection, **whose)
-        held = statements.held(connection, reporter_id=whose.get("reporter_id"))
+        held = statements.held(connection, **whose)
         audit.append(connection, act.principal.name, "pay statements read", detail={"statements": len(found)})
         return {"statements": found, "held": held}
 
 
 def _whose(act: Act) -> dict[str, Any]:
     """A reporter sees their own, a trust's people their trust's, the network's all."""
-    if act.principal.is_only_reporter:
-        return {"reporter_id": act.reporter_id}
-    return {"trust": act.principal.trust}
+    if act.principal.sees_pay_of_others:
+        return {"trust": act.principal.trust}
+    return {"reporter_id": act.reporter_id}

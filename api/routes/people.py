@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
 from allocation import people_view
 from api.acts import Permitted
+from api.moments import Moment
 
 router = APIRouter(tags=["workforce"])
 
@@ -44,8 +44,8 @@ def entitlements(act: Permitted) -> dict[str, Any]:
 @router.get("/sessions")
 def sessions(
     act: Permitted,
-    from_: Annotated[datetime | None, Query(alias="from")] = None,
-    to: datetime | None = None,
+    from_: Annotated[Moment | None, Query(alias="from")] = None,
+    to: Moment | None = None,
     limit: Annotated[int, Query(ge=1, le=2000)] = 500,
 ) -> dict[str, Any]:
     """List sessions: a reporter's own, or everyone's."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
+from sqlalchemy import Connection
 
 from allocation.eligibility import judge
-from allocation.offered import offered_to
+from allocation.offered import holds, may_open, offered_to
 from allocation.workforce import load_item_row, load_reporters, work_of_item
 from api.acts import Act, Permitted
 from api.cursors import read_cursor, write_cursor
@@ -18,11 +19,14 @@ from worklist import audit
 from worklist.clock import now
 from worklist.doubts import list_doubts
 from worklist.item import UNREPORTED, ItemState
+from worklist.item_facts import PERSON
 from worklist.item_view import Page, list_item_ids, read_items
 from worklist.moves import UnknownItem
 from worklist.settle import classify, give_accession
 
 router = APIRouter(tags=["worklist"])
+
+_LONGEST_PAGE = 500
 
 
 @router.get("/me")
@@ -47,16 +51,18 @@ def worklist(
     modality: str | None = None,
     setting: str | None = None,
     state: Annotated[list[ItemState] | None, Query()] = None,
+    mine: bool = False,
     cursor: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    limit: Annotated[int, Query(ge=1, le=_LONGEST_PAGE)] = 100,
 ) -> ItemPage:
     """List waiting work, the most urgent first.
 
     A reporter sees what they hold, what is assigned to them and what they may claim; others see
-    the items of their trust, or of the network.
+    the items of their trust, or of the network, and with `mine` what a reporter in their place sees.
     """
-    if act.principal.is_only_reporter:
-        return _reporters_list(act, limit)
+    if mine or not act.principal.lists_work:
+        filters = Page(trust, modality, setting, tuple(state) if state else tuple(UNREPORTED), limit=limit)
+        return _reporters_list(act, filters)
     trusts = _trust_filter(act, trust)
     page = Page(
         trust=trusts,
@@ -82,8 +88,8 @@ def worklist(
 def item(act: Permitted, item_id: int) -> Item:
     """Show one item."""
     with act.transaction() as connection:
-        views = [view for view in read_items(connection, [item_id]) if _may_see(act, view.trust, view.accession_number)]
-        if not views:
+        views = read_items(connection, [item_id])
+        if not views or not _may_see(act, connection, item_id, views[0].trust):
             raise UnknownItem(item_id)
         audit.append(
             connection,
@@ -100,8 +106,7 @@ def eligibility(act: Permitted, item_id: int) -> dict[str, Any]:
     """Say of each reporter whether they may report the item, with every condition and what decided it."""
     with act.transaction() as connection:
         row = load_item_row(connection, item_id)
-        views = read_items(connection, [item_id])
-        if row is None or not _may_see(act, row.trust_ods, views[0].accession_number):
+        if row is None or not _may_see(act, connection, item_id, row.trust_ods):
             raise UnknownItem(item_id)
         work, moment = work_of_item(connection, row), now(connection)
         verdicts = [(one, judge(one, work, moment)) for one in load_reporters(connection).values()]
@@ -126,27 +131,29 @@ def eligibility(act: Permitted, item_id: int) -> dict[str, Any]:
     }
 
 
-@router.post("/items/{item_id}/classify", status_code=200)
+@router.post("/items/{item_id}/classify", response_model=Item)
 def classify_item(act: Permitted, item_id: int, body: Classify) -> Response:
-    """Say which exams an item has; a reporter does so for an item that they hold."""
+    """Say which exams an item has; a reporter does so for an unmapped item that they hold."""
 
-    def do(connection: Any) -> tuple[int, Any]:
-        _require_hold(act, connection, item_id)
+    def do(connection: Connection) -> tuple[int, Any]:
+        _require_classifier(act, connection, item_id)
         classify(connection, act.principal.name, item_id, body.exam_codes)
+        act.see_as_principal(connection)
         return 200, item_of(read_items(connection, [item_id])[0])
 
     return act.once(do, body)
 
 
-@router.post("/items/{item_id}/accession", status_code=200)
+@router.post("/items/{item_id}/accession", response_model=Item)
 def accession(act: Permitted, item_id: int, body: Accession) -> Response:
     """Give an item the accession number that its images lacked; it is offered to reporters then."""
 
-    def do(connection: Any) -> tuple[int, Any]:
+    def do(connection: Connection) -> tuple[int, Any]:
         row = load_item_row(connection, item_id)
         if row is None or not act.principal.sees_trust(row.trust_ods):
             raise UnknownItem(item_id)
         give_accession(connection, act.principal.name, item_id, body.accession_number)
+        act.see_as_principal(connection)
         return 200, item_of(read_items(connection, [item_id])[0])
 
     return act.once(do, body)
@@ -163,13 +170,20 @@ def exceptions(
     return {"exceptions": rows}
 
 
-def _reporters_list(act: Act, limit: int) -> ItemPage:
+def _reporters_list(act: Act, filters: Page) -> ItemPage:
     with act.transaction() as connection:
-        offers = offered_to(connection, act.reporter_id, limit=limit)
-        views = {view.id: view for view in read_items(connection, [one.item_id for one in offers])}
-        seen = [view.id for view in views.values() if view.patient is not None]
-        audit.append(connection, act.principal.name, "worklist read", items=seen, detail={"listed": len(views)})
-    return ItemPage(items=[item_of(views[one.item_id], one) for one in offers if one.item_id in views])
+        narrow = filters.setting is not None or filters.states != tuple(UNREPORTED)
+        reach = _LONGEST_PAGE if narrow else filters.limit
+        offers = offered_to(
+            connection, act.reporter_id, limit=reach, trust=filters.trust, modality=filters.modality
+        )
+        views = {
+            view.id: view for view in read_items(connection, [one.item_id for one in offers]) if filters.takes(view)
+        }
+        shown = [one for one in offers if one.item_id in views][: filters.limit]
+        seen = sorted({one.item_id for one in shown if views[one.item_id].patient is not None})
+        audit.append(connection, act.principal.name, "worklist read", items=seen, detail={"listed": len(shown)})
+    return ItemPage(items=[item_of(views[one.item_id], one) for one in shown])
 
 
 def _trust_filter(act: Act, wanted: str | None) -> str | None:
@@ -182,19 +196,21 @@ def _trust_filter(act: Act, wanted: str | None) -> str | None:
     return act.principal.trust
 
 
-def _may_see(act: Act, trust: str, accession_number: str | None) -> bool:
-    """Whether an item is theirs: their trust's, the network's to see, or offered (its number shows that)."""
+def _may_see(act: Act, connection: Connection, item_id: int, trust: str) -> bool:
+    """Whether an item is theirs: their trust's, the network's to see, or theirs to open as a reporter."""
     if act.principal.sees_trust(trust):
         return True
-    return Role.REPORTER in act.principal.roles and accession_number is not None
+    is_reporter = Role.REPORTER in act.principal.roles
+    return is_reporter and may_open(connection, act.reporter_id, item_id)
 
 
-def _require_hold(act: Act, connection: Any, item_id: int) -> None:
+def _require_classifier(act: Act, connection: Connection, item_id: int) -> None:
+    """A role that settles items may classify any of theirs; a reporter what is unmapped and in their hands."""
     row = load_item_row(connection, item_id)
-    if row is not None and act.principal.sees_trust(row.trust_ods):
+    if row is not None and act.principal.settles and act.principal.sees_trust(row.trust_ods):
         return
-    if act.principal.reporter_id is not None:
-        held = [one for one in offered_to(connection, act.reporter_id, limit=500) if one.holding == "claimed"]
-        if any(one.item_id == item_id for one in held):
-            return
-    raise UnknownItem(item_id)
+    if row is None or Role.REPORTER not in act.principal.roles or not holds(connection, act.reporter_id, item_id):
+        raise UnknownItem(item_id)
+    exams = read_items(connection, [item_id])[0].exams
+    if all(one.code is not None and one.mapped_by != PERSON for one in exams):
+        raise Problem(403, "not-permitted", "its exams are known; a PACS manager or clinical lead corrects them")

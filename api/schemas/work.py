@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from allocation.claims import Claimed
 from allocation.leases import SkipReason
@@ -149,7 +149,7 @@ class Report(Token):
 
     status: ReportStatus
     text: Annotated[str, StringConstraints(max_length=100_000)] | None = None
-    alerts: list[Alert] = []
+    alerts: Annotated[list[Alert], Field(max_length=4)] = []
 
 
 class Renewed(BaseModel):
@@ -172,13 +172,22 @@ class Filed(BaseModel):
 class Classify(Body):
     """The exams that an item has, by catalogue code."""
 
-    exam_codes: Annotated[list[str], Field(min_length=1, max_length=12)]
+    exam_codes: Annotated[list[Annotated[str, StringConstraints(max_length=16)]], Field(min_length=1, max_length=12)]
+
+    @field_validator("exam_codes")
+    @classmethod
+    def _each_once(cls, codes: list[str]) -> list[str]:
+        if len(set(codes)) != len(codes):
+            raise ValueError("each exam once; what is done twice is another accession")
+        return codes
 
 
 class Accession(Body):
     """The accession number that the images lacked."""
 
-    accession_number: Annotated[str, StringConstraints(min_length=1, max_length=64, strip_whitespace=True)]
+    accession_number: Annotated[
+        str, StringConstraints(min_length=1, max_length=64, strip_whitespace=True, pattern=r"^[\x20-\x5B\x5D-\x7E]+$")
+    ]
 
 
 def item_of(view: ItemView, offer: Offered | None = None) -> Item:

@@ -75,9 +75,7 @@ def called_away(client: ApiClient, manager: str, workers: tuple[Worker, ...]) ->
         item = claimed["item"]
         colleagues = _eligible(client, manager, item["id"]) & in_session - {worker.reporter}
         if colleagues and claimed["level"] != "trainee" and all(one["code"] for one in item["exams"]):
-            return Absent(
-                worker, item["id"], item["exams"][0]["description"], claimed["claim_id"], claimed["token"]
-            )
+            return Absent(worker, item["id"], item["exams"][0]["description"], claimed["claim_id"], claimed["token"])
         client.post(worker.reporter, f"/claims/{claimed['claim_id']}/release", {"token": claimed["token"]})
     return None
 

@@ -66,7 +66,7 @@ def addresses(*, once: bool) -> tuple[Addresses, list[str]]:
         return Addresses(*["127.0.0.1:0"] * 3), []
     agreed = Addresses()
     taken = [name for name in ("http", "dicom", "hl7") if not _is_free(getattr(agreed, name))]
-    free = {name: "127.0.0.1:0" for name in taken}
+    free = dict.fromkeys(taken, "127.0.0.1:0")
     return Addresses(**{"http": agreed.http, "dicom": agreed.dicom, "hl7": agreed.hl7, **free}), taken
 
 

@@ -24,12 +24,13 @@ from cli.demonstration.work import Tally, work_round, workers_at
 from worklist.bank_holidays import england_bank_holidays
 from worklist.local_time import LONDON
 
-MANAGER = "manager"
+MANAGER, FINANCE = "manager", "finance"
 #: Each round of an act is this long by the server's clock, and so much does each reporter read in it.
 ROUND_MINUTES = 15
 _ROUNDS = 6
 _MORNING_PERCENT = 60
 _SENDERS = 6
+_QUIET = timedelta(seconds=2)
 _CALLED = "RADPOOL"
 _OTHER_MAKERS_SOURCE = "PACS_WEST1"
 
@@ -52,6 +53,16 @@ class Played:
     def received(self) -> int:
         """Objects that were acknowledged with success."""
         return sum(sent.accepted for sent in self.sent)
+
+    @property
+    def claimed(self) -> int:
+        """Claims made, that of the reporter who was called away among them."""
+        return len(self.tally.readings) + (self.superseded is not None)
+
+    @property
+    def own_studies_refused(self) -> int:
+        """Objects of the synthetic studies that were refused; none should be."""
+        return sum(len(sent.refused) for sent in self.sent if sent is not self.other_makers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +111,9 @@ class Play:
             return send(made, host, port, _CALLED, senders=_SENDERS, progress=done)
 
     def _wait_for_completion(self) -> None:
+        """Wait until every study is complete; the clock is moved over the quiet time that sources are given."""
+        self.stage.move_clock(_QUIET)
+
         def complete() -> bool:
             return self.client.figure("radpool_studies_arriving") == 0
 
@@ -144,9 +158,7 @@ class Play:
         files = pydicom_test_files()
         host, port = _place(self.server.dicom)
         with self.tell.progress("Sending", len(files)) as done:
-            sent = send_files(
-                files, _OTHER_MAKERS_SOURCE, host, port, _CALLED, senders=_SENDERS, progress=done
-            )
+            sent = send_files(files, _OTHER_MAKERS_SOURCE, host, port, _CALLED, senders=_SENDERS, progress=done)
         played.sent.append(sent)
         played.other_makers = sent
         self._wait_for_completion()

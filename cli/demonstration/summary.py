@@ -6,9 +6,9 @@ It must not ask the server anything.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from cli.demonstration.figures import Figures, is_breached
@@ -66,7 +66,7 @@ def _exceptions(figures: Figures) -> Table:
 
 
 def _who_read(readings: Sequence[Reading], figures: Figures) -> Table:
-    columns = ("verified", "preliminary", "checks", "declined", "minutes", "pay lines", "paid")
+    columns = ("verified", "preliminary", "checks", "declined", "minutes", "lines", "paid")
     table = _table("Who read what", "reporter", "profession", "sessions", *columns)
     lines: dict[str, list[int]] = defaultdict(list)
     for line in figures.pay_lines:
@@ -103,7 +103,9 @@ def _why(readings: Sequence[Reading]) -> Table:
             different.append(reading)
     for reading in different[:_SAMPLE]:
         purpose = "" if reading.purpose == "first" else f" ({reading.purpose})"
-        table.add_row(reading.worker.reporter, reading.trust, reading.exam + purpose, "; ".join(filter(None, reading.why)))
+        table.add_row(
+            reading.worker.reporter, reading.trust, reading.exam + purpose, "; ".join(filter(None, reading.why))
+        )
     return table
 
 
@@ -112,7 +114,7 @@ def _turnaround(figures: Figures) -> Table:
         "Turnaround, from the end of acquisition to the verified report",
         "urgency", "reported", "within target", "median", "waiting", "past due, reported or waiting",
     )  # fmt: skip
-    rows = {row["group"].get("urgency"): row for row in (_grouped(row) for row in figures.turnaround)}
+    rows = {row["group"][0]: row for row in figures.turnaround}
     urgencies = {item["urgency"] for item in figures.items} | set(rows)
     for urgency in sorted(urgencies, key=lambda one: (one is None, one or "")):
         items = [item for item in figures.items if item["urgency"] == urgency]
@@ -166,27 +168,25 @@ def _tell_skill_mix(tell: Teller, figures: Figures) -> None:
     told = "no X-ray was reported" if share is None else f"{share:.0f}% of {row['xrays_reported_here']} X-rays"
     tell.say(f"Skill mix: radiographers reported {told}.")
     for one in row["comparisons"]:
-        met = "reached" if one["met"] else f"{one['reports_short']} reports short of"
+        met = "reached" if one["met"] else f"{one['reports_short']} short of"
         tell.say(f"  {met} {one['reference']['percent']}% ({one['reference']['source']})")
 
 
 def _table(title: str, *columns: str, right: bool = False) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for number, column in enumerate(columns):
         numeric = (right and number > 0) or column in _NUMERIC
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(column, justify="right" if numeric else "left", no_wrap=column not in _WORDS)
     return table
 
 
+#: Columns of words, which fold where the console is narrow.
+_WORDS = frozenset({"detail", "sessions", "exam", "why", "by tariff", "past due, reported or waiting"})
+
 _NUMERIC = frozenset(
-    {"open", "times", "verified", "preliminary", "checks", "declined", "minutes", "pay lines", "paid", "reported",
+    {"open", "times", "verified", "preliminary", "checks", "declined", "minutes", "paid", "reported",
      "within target", "median", "waiting", "past due, reported or waiting", "lines", "total"}
 )  # fmt: skip
-
-
-def _grouped(row: dict[str, Any]) -> dict[str, Any]:
-    group = row["group"]
-    return {**row, "group": dict(group) if isinstance(group, Iterable) else {}}
 
 
 def _number(count: int) -> str:

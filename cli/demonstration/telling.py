@@ -24,8 +24,8 @@ _PLAIN_WIDTH = 120
 
 def console() -> Console:
     """Make the console of a demonstration; plain and of a fixed width where standard output is no terminal."""
-    out = Console(highlight=False)
-    return out if out.is_terminal else Console(highlight=False, width=_PLAIN_WIDTH)
+    out = Console(highlight=False, markup=False)
+    return out if out.is_terminal else Console(highlight=False, markup=False, width=_PLAIN_WIDTH)
 
 
 class Teller:
@@ -36,7 +36,11 @@ class Teller:
 
     def say(self, words: str, *, style: str | None = None) -> None:
         """Print one line, not folded: words are taken as they are."""
-        self.out.print(words, style=style, markup=False, soft_wrap=True)
+        self.out.print(words, style=style, soft_wrap=True)
+
+    def fault(self, words: str) -> None:
+        """Print what was not as expected."""
+        self.say(f"Not as expected: {words}", style="red")
 
     @contextmanager
     def progress(self, what: str, total: int) -> Iterator[Callable[[int], None]]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from allocation.claims import Wish, claim_reading
-from allocation.leases import release, skip, SkipReason
+from allocation.leases import SkipReason, release, skip
 from allocation.reports import ReportGiven, file_report
 from tests.builders import arrive, patient_called, reporter_id, shared
 from tests.conftest import Database

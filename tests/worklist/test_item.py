@@ -1,0 +1,126 @@
+"""The table of moves: what may happen to an item, and what never."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from worklist.item import (
+    REPORTED,
+    TRANSITIONS,
+    UNREPORTED,
+    ForbiddenMove,
+    ItemState,
+    Move,
+    Mover,
+    move_item,
+    moves_from,
+)
+
+#: Moves by which a reporter's or a home RIS's report comes to stand.
+REPORTING = {Move.VERIFIED, Move.ADDED_TO, Move.REPORTED_AT_HOME}
+
+
+def test_every_move_stands_in_the_table_once() -> None:
+    assert set(TRANSITIONS) == set(Move)
+    assert all(transition.move is move for move, transition in TRANSITIONS.items())
+
+
+def test_every_move_has_someone_who_may_cause_it_and_a_state_to_start_from() -> None:
+    assert all(transition.movers and transition.sources for transition in TRANSITIONS.values())
+
+
+def test_every_state_but_the_two_that_intake_begins_with_is_reached_by_some_move() -> None:
+    reached = {transition.target for transition in TRANSITIONS.values()}
+    assert set(ItemState) - reached <= {ItemState.ORDERED}
+
+
+def test_every_state_belongs_to_waiting_reported_or_cancelled() -> None:
+    assert set(ItemState) == UNREPORTED | REPORTED | {ItemState.CANCELLED}
+    assert not UNREPORTED & REPORTED
+
+
+def test_only_a_report_makes_an_item_reported() -> None:
+    makers = {move for move, transition in TRANSITIONS.items() if transition.target in REPORTED}
+    assert makers == REPORTING
+
+
+def test_a_reported_item_never_waits_again() -> None:
+    for state in REPORTED:
+        assert all(TRANSITIONS[move].target in REPORTED for move in moves_from(state))
+
+
+def test_a_cancelled_item_only_ever_gets_a_report_of_the_home_ris() -> None:
+    assert {TRANSITIONS[move].target for move in moves_from(ItemState.CANCELLED)} <= {ItemState.REPORTED_ELSEWHERE}
+
+
+def test_only_a_claim_puts_an_item_in_progress_and_only_from_ready() -> None:
+    makers = [transition for transition in TRANSITIONS.values() if transition.target is ItemState.IN_PROGRESS]
+    assert [(one.move, one.sources) for one in makers] == [(Move.CLAIMED, frozenset({ItemState.READY}))]
+
+
+def test_no_move_takes_an_item_on_hold_to_a_reporter_but_through_a_person_or_the_home_ris() -> None:
+    out = [TRANSITIONS[move] for move in moves_from(ItemState.ON_HOLD)]
+    assert all(one.movers <= {Mover.PERSON, Mover.HOME_RIS} for one in out)
+
+
+def test_whatever_waits_can_be_cancelled_and_reported_at_home() -> None:
+    for state in UNREPORTED:
+        assert {Move.CANCELLED, Move.REPORTED_AT_HOME} <= moves_from(state)
+
+
+@pytest.mark.parametrize("state", ItemState)
+@pytest.mark.parametrize("move", Move)
+def test_a_move_leads_where_the_table_says_or_is_refused_with_what_would_be_allowed(
+    state: ItemState, move: Move
+) -> None:
+    if move in moves_from(state):
+        assert move_item(state, move) is TRANSITIONS[move].target
+    else:
+        with pytest.raises(ForbiddenMove) as refusal:
+            move_item(state, move)
+        assert all(str(allowed.value) in str(refusal.value) for allowed in moves_from(state))
+
+
+class Life(RuleBasedStateMachine):
+    """An item that takes any moves in any order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = ItemState.ORDERED
+        self.taken: list[Move] = []
+
+    @rule(move=st.sampled_from(Move))
+    def try_a_move(self, move: Move) -> None:
+        try:
+            self.state = move_item(self.state, move)
+        except ForbiddenMove:
+            assert move not in moves_from(self.state)
+        else:
+            self.taken.append(move)
+
+    @precondition(lambda self: bool(moves_from(self.state)))
+    @rule(data=st.data())
+    def take_an_allowed_move(self, data: st.DataObject) -> None:
+        move = data.draw(st.sampled_from(sorted(moves_from(self.state))))
+        self.state = move_item(self.state, move)
+        self.taken.append(move)
+
+    @invariant()
+    def it_is_reported_only_if_a_report_was_given(self) -> None:
+        if self.state in REPORTED:
+            assert REPORTING & set(self.taken)
+
+    @invariant()
+    def it_is_read_only_if_it_was_completed(self) -> None:
+        if self.state in {ItemState.IN_PROGRESS, ItemState.PRELIMINARY, ItemState.VERIFIED}:
+            assert {Move.COMPLETED, Move.COMPLETED_WITH_DOUBT, Move.HELD} & set(self.taken)
+
+    @invariant()
+    def what_was_reported_stays_reported(self) -> None:
+        if REPORTING & set(self.taken):
+            assert self.state in REPORTED
+
+
+TestLife = Life.TestCase
