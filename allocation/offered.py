@@ -12,8 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, or_, select, text
 
-from allocation.claims import POOL, judge_reading
+from allocation.claims import judge_reading
 from allocation.eligibility import judge
+from allocation.pool import POOL
 from allocation.reporter import Reporter
 from allocation.workforce import index_new_profiles, load_item_row, load_reporters, work_of_item
 from worklist.clock import now
@@ -126,9 +127,7 @@ def may_open(connection: Connection, reporter_id: int, item_id: int) -> bool:
     free = select(reading).where(
         reading.c.item_id == item_id, reading.c.state == ReadingState.OPEN.value, reading.c.free_from <= moment
     )
-    return any(
-        judge_reading(connection, reporter, one, row, moment).eligible for one in connection.execute(free).all()
-    )
+    return any(judge_reading(connection, reporter, one, row, moment).eligible for one in connection.execute(free).all())
 
 
 def holds(connection: Connection, reporter_id: int, item_id: int) -> bool:

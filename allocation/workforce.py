@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, insert, select, text
+from sqlalchemy import Connection, Row, delete, insert, select, text
 
 from allocation.eligibility import Exam, Work, end_of, judge_clinical, judge_trust, next_change, standing
 from allocation.entitlement import Entitlement
@@ -43,15 +43,38 @@ class UnknownReporter(LookupError):
 
 def load_reporters(connection: Connection, ids: Sequence[int] | None = None) -> dict[int, Reporter]:
     """Give reporters (all, or those asked for) with everything that the rules look at, by id."""
+    return _load(connection, ids, lock=False)
 
-    def rows(table: Any, column: Any) -> Iterable[Row[Any]]:
-        statement = select(table)
-        return connection.execute(statement if ids is None else statement.where(column.in_(ids)))
 
-    granted = select(scope_grant.c.scope_id) if ids is None else _scopes_granted_to(ids)
+def lock_reporter(connection: Connection, reporter_id: int) -> Reporter:
+    """Give a reporter, with the rows that the verdict rests on locked FOR SHARE until the commit.
+
+    A suspension takes them FOR UPDATE, so neither slips past the other.
+
+    Raises
+    ------
+    UnknownReporter
+        If there is none.
+    """
+    found = _load(connection, [reporter_id], lock=True)
+    if not found:
+        raise UnknownReporter(reporter_id)
+    return found[reporter_id]
+
+
+def _load(connection: Connection, ids: Sequence[int] | None, *, lock: bool) -> dict[int, Reporter]:
+    """Read reporters and grants first: what is locked with them does not change behind the rest."""
+
+    def rows(table: Any, column: Any, *, locked: bool = False) -> Sequence[Row[Any]]:
+        statement = select(table) if ids is None else select(table).where(column.in_(ids))
+        return connection.execute(statement.with_for_update(read=True) if locked else statement).all()
+
+    people = rows(reporter, reporter.c.id, locked=lock)
+    granted = rows(scope_grant, scope_grant.c.reporter_id, locked=lock)
+    named = sorted({row.scope_id for row in granted})
     scopes = {
         row.id: _scope(row)
-        for row in connection.execute(select(scope_of_practice).where(scope_of_practice.c.id.in_(granted)))
+        for row in connection.execute(select(scope_of_practice).where(scope_of_practice.c.id.in_(named)))
     }
     registrations: dict[int, list[Registration]] = defaultdict(list)
     for row in rows(registration, registration.c.reporter_id):
@@ -64,7 +87,7 @@ def load_reporters(connection: Connection, ids: Sequence[int] | None = None) -> 
             )
         )
     grants: dict[int, list[Grant]] = defaultdict(list)
-    for row in rows(scope_grant, scope_grant.c.reporter_id):
+    for row in granted:
         grants[row.reporter_id].append(_grant(row, scopes[row.scope_id]))
     return {
         row.id: Reporter(
@@ -79,27 +102,8 @@ def load_reporters(connection: Connection, ids: Sequence[int] | None = None) -> 
             tuple(grants[row.id]),
             row.suspended_at,
         )
-        for row in rows(reporter, reporter.c.id)
+        for row in people
     }
-
-
-def lock_reporter(connection: Connection, reporter_id: int) -> Reporter:
-    """Give a reporter, with the rows that the verdict rests on locked FOR SHARE until the commit.
-
-    A suspension takes them FOR UPDATE, so neither slips past the other.
-
-    Raises
-    ------
-    UnknownReporter
-        If there is none.
-    """
-    locked = connection.scalar(select(reporter.c.id).where(reporter.c.id == reporter_id).with_for_update(read=True))
-    if locked is None:
-        raise UnknownReporter(reporter_id)
-    connection.execute(
-        select(scope_grant.c.id).where(scope_grant.c.reporter_id == reporter_id).with_for_update(read=True)
-    ).all()
-    return load_reporters(connection, [reporter_id])[reporter_id]
 
 
 def work_of_item(connection: Connection, row: Row[Any]) -> Work:
@@ -259,10 +263,6 @@ def _trust_rows(each: Reporter, trusts: Sequence[str], on: date) -> Iterable[dic
                     "ionising": ionising,
                     "valid_until": end_of(last_day),
                 }
-
-
-def _scopes_granted_to(ids: Sequence[int]) -> Select[Any]:
-    return select(scope_grant.c.scope_id).where(scope_grant.c.reporter_id.in_(ids))
 
 
 def _scope(row: Row[Any]) -> Scope:

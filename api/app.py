@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute
 
 from api import problems
 from api.acts import Services, permitted
+from api.faults import LastResort
 from api.limits import BodyLimit
 from api.live import Follower
 from api.permissions import RULES
@@ -52,6 +53,7 @@ def make_app(
     app.state.follower = follower
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES)
+    app.add_middleware(LastResort)
     problems.install(app)
     v1 = APIRouter(prefix="/api/v1", responses=PROBLEMS)
     for room in (work, claims, metrics, people, pay, events):

@@ -52,7 +52,7 @@ KNOWN: dict[type[Exception], tuple[int, str, str]] = {
 
 
 def install(app: FastAPI) -> None:
-    """Answer every known error, and every unknown one, with problem details."""
+    """Answer every known error with problem details."""
     for error, (status, kind, title) in KNOWN.items():
         app.add_exception_handler(error, _known(status, kind, title))
     app.add_exception_handler(Problem, _problem)
@@ -61,7 +61,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(DataError, _not_storable)
     app.add_exception_handler(DBAPIError, _database_away)
     app.add_exception_handler(PoolTimeoutError, _database_away)
-    app.add_exception_handler(Exception, _unknown)
 
 
 def problem(status: int, kind: str, title: str, detail: str, **more: Any) -> JSONResponse:
@@ -128,8 +127,3 @@ def _database_away(_: Request, error: Exception) -> JSONResponse:
     response = problem(503, "try-again", "Try again", told)
     response.headers["Retry-After"] = "1"
     return response
-
-
-def _unknown(_: Request, error: Exception) -> JSONResponse:
-    log.error("unforeseen fault", error=type(error).__name__)
-    return problem(500, "fault", "Our fault", "something failed here; nothing was changed")

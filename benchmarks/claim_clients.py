@@ -146,9 +146,7 @@ def _claim_until(end: float, claim_once: Callable[[], tuple[int, int] | None]) -
 
 def _claim_once(engine: Engine, reporter_id: int) -> tuple[int, int] | None:
     with engine.begin() as connection:
-        made = claim_reading(
-            connection, f"reporter:{reporter_id}", reporter_id, Wish(), lease_seconds=LEASE_SECONDS
-        )
+        made = claim_reading(connection, f"reporter:{reporter_id}", reporter_id, Wish(), lease_seconds=LEASE_SECONDS)
     return None if made is None else (made.reading_id, made.token)
 
 

@@ -1,4 +1,4 @@
-"""Fills a database with work that waits: the demonstration network twice over, and synthetic items in its mix.
+"""Fills a database with work that waits: the demonstration network with more people, and synthetic items in its mix.
 
 It writes rows directly, as the owner, because a benchmark of claims needs no images. It must not
 claim. Patients are synthetic and have no names.
@@ -27,12 +27,12 @@ _FLAG_SHARE = {(): 95, ("known_cancer_staging",): 3, ("major_trauma",): 1, ("pos
 
 
 def make_network(app: Engine) -> None:
-    """Import the demonstration network with every reporter twice, so that fifty clients are fifty people."""
+    """Import the demonstration network with every reporter three times, so that fifty clients are fifty people."""
     read = demonstration_network()
-    people = (*read.network.reporter, *(_twin(one) for one in read.network.reporter))
-    doubled = read.network.model_copy(update={"reporter": people})
+    people = tuple(_again(one, number) for number in range(_TIMES) for one in read.network.reporter)
+    larger = read.network.model_copy(update={"reporter": people})
     with app.begin() as connection:
-        apply(connection, ReadNetwork(doubled, read.sources), by="benchmark")
+        apply(connection, ReadNetwork(larger, read.sources), by="benchmark")
 
 
 def fill_pool(owner: Engine, items: int, seed: int) -> int:
@@ -78,10 +78,12 @@ def _weighted(rng: Random, share: dict[Any, int], count: int) -> list[Any]:
     return rng.choices(list(share), list(share.values()), k=count)
 
 
-def _twin(one: ReporterRow) -> ReporterRow:
-    posts = tuple(post.model_copy(update={"code": f"{post.code}-twin"}) for post in one.engagements)
-    return one.model_copy(update={"id": f"{one.id}-twin", "engagements": posts})
+def _again(one: ReporterRow, number: int) -> ReporterRow:
+    posts = tuple(post.model_copy(update={"code": f"{post.code}-{number}"}) for post in one.engagements)
+    return one.model_copy(update={"id": f"{one.id}-{number}", "engagements": posts})
 
+
+_TIMES = 3
 
 _COLUMNS = ("exam", "modality", "minutes", "age", "setting", "flags", "due_in", "profile")
 

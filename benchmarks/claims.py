@@ -57,7 +57,9 @@ def run(plan: Plan) -> list[Row]:
             people = connection.scalars(text(_BUSY), {"most": size.clients}).all()
         app.dispose()
         made = _use_case(cluster, owner, people, size, seconds)
-        bare = bare_claims.measure(cluster, owner, clients=size.clients, rounds=size.rounds, seconds=seconds)
+        bare = bare_claims.measure(
+            cluster, owner, clients=size.clients, pairs=3 * size.rounds, seconds=max(1, round(seconds / 3))
+        )
     return [*made, *bare]
 
 
@@ -92,12 +94,12 @@ def _use_case(
     shares = [one.rate / other.rate for one, other in zip(rounds[True], rounds[False], strict=True)]
     latencies = sorted(chain.from_iterable(one.latencies for one in rounds[True]))
     centiles = quantiles(latencies, n=100)
-    same = "the same without the audit"
+    same, share = "the same without the audit", round(median(shares), 3)
     return [
         Row("claims.rate", "claims made and committed", with_audit, "claims/s", same, without),
         Row("claims.p50", "time of a claim, median", round(centiles[49] * 1000, 1), "ms"),
         Row("claims.p99", "time of a claim, 99th centile", round(centiles[98] * 1000, 1), "ms"),
-        Row("claims.audit", "claims/s with the audit by those without", round(median(shares), 3), "share", same, 1, GOAL),
+        Row("claims.audit", "claims/s with the audit by without", share, "share", same, 1, GOAL),
     ]
 
 

@@ -1,2 +1,139 @@
-"""Stub."""
-def run(plan): return []
+"""Measures how many objects a second radpool takes in, beside storage servers written by others.
+
+One sender for all: DCMTK's storescu over the loopback, each object sent once to each server. The goals
+are set beside what each peer does with an object, not beside what it keeps of it. It must not start
+servers or make objects; `store_servers` and `store_objects` do.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.result import Plan, Row, middle, say
+from benchmarks.store_objects import write_objects
+from benchmarks.store_servers import AE_TITLE, HOST, Server, peers, radpool
+
+#: By object size, number of senders and peer: how many times the peer's speed radpool should reach.
+GOALS = {
+    ("large", 1, "ignore"): 0.9,
+    ("large", 4, "ignore"): 0.75,
+    ("large", 1, "writing"): 1.3,
+    ("large", 4, "writing"): 1.3,
+    ("large", 1, "orthanc"): 7.0,
+    ("large", 4, "orthanc"): 7.0,
+    ("large", 1, "pynetdicom"): 5.0,
+    ("large", 4, "pynetdicom"): 5.0,
+    ("small", 1, "writing"): 1.2,
+    ("small", 1, "orthanc"): 7.0,
+    ("small", 4, "orthanc"): 7.0,
+    ("small", 1, "pynetdicom"): 9.0,
+    ("small", 4, "pynetdicom"): 9.0,
+}
+
+_SENDERS = (1, 4)
+_WHAT = {"large": "512 KB CT", "small": "3 KB CT"}
+_PDU_BYTES = 131072
+
+
+@dataclass(frozen=True, slots=True)
+class _Size:
+    rounds: int
+    large: int
+    small: int
+
+
+_REAL = _Size(rounds=3, large=200, small=800)
+_SMALL = _Size(rounds=1, large=8, small=16)
+
+#: Objects per second of each round, by object size, number of senders and server.
+_Rates = dict[tuple[str, int, str], list[float]]
+
+
+def run(plan: Plan) -> list[Row]:
+    """Measure radpool and every peer that is installed; raises where an object was refused or is missing."""
+    size = _SMALL if plan.small else _REAL
+    if shutil.which("storescu") is None:
+        raise SystemExit("the sender is missing: install DCMTK (Debian: dcmtk)")
+    say(f"ingest: seed {plan.seed}, {size.rounds} rounds; {size.large} large and {size.small} small objects each")
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="radpool-benchmark-")))
+        ours = stack.enter_context(radpool(folder / "radpool"))
+        others = [stack.enter_context(peer) for peer in peers(folder)]
+        say(f"sender: {' '.join(_sender(0, folder)[:-2])} PORT FOLDER (TCP_NODELAY=1)")
+        rates = _measure([ours, *others], folder, size, plan.seed)
+        sent = size.rounds * sum(_sent(count, senders) for count in (size.large, size.small) for senders in _SENDERS)
+        kept = ours.kept()
+        assert kept == sent, f"radpool was sent {sent} objects and kept {kept}"
+        say(f"radpool kept all of the {sent} objects that it was sent")
+    return [
+        Row(
+            id=f"ingest.{kind}.{senders}.{peer.name}",
+            what=f"C-STORE of {_WHAT[kind]}, {senders} sender{'s' if senders > 1 else ''}",
+            value=middle(rates[kind, senders, ours.name]),
+            unit="objects/s",
+            peer=peer.what,
+            peer_value=middle(rates[kind, senders, peer.name]),
+            goal=GOALS.get((kind, senders, peer.name)),
+        )
+        for kind in _WHAT
+        for senders in _SENDERS
+        for peer in others
+    ]
+
+
+def _measure(servers: Sequence[Server], folder: Path, size: _Size, seed: int) -> _Rates:
+    """Send fresh objects in each round to all servers, in an order that turns from round to round."""
+    rates: _Rates = defaultdict(list)
+    for number in range(size.rounds):
+        for kind, count in (("large", size.large), ("small", size.small)):
+            for senders in _SENDERS:
+                objects = folder / "objects"
+                name = f"{seed}.{number}.{kind}.{senders}"
+                one = [write_objects(objects / f"one-{each}", kind, 1, f"{name}.one.{each}") for each in range(senders)]
+                all_ = [
+                    write_objects(objects / f"all-{each}", kind, count // senders, f"{name}.all.{each}")
+                    for each in range(senders)
+                ]
+                for server in (*servers[number % len(servers) :], *servers[: number % len(servers)]):
+                    start = _send(server, one)
+                    seconds = _send(server, all_) - start
+                    rate = senders * (count // senders - 1) / max(seconds, 1e-3)
+                    rates[kind, senders, server.name].append(rate)
+                shutil.rmtree(objects)
+                told = ", ".join(f"{one.name} {rates[kind, senders, one.name][-1]:.0f}" for one in servers)
+                say(f"  round {number + 1}, {kind}, {senders} sender(s), objects/s: {told}")
+    return rates
+
+
+def _send(server: Server, folders: Sequence[Path]) -> float:
+    """Send each folder by a process of its own, all at once, and give the seconds until the last has ended.
+
+    The same with one object each is taken off, so that the start of a sender is not counted.
+    """
+    environment = {**os.environ, "TCP_NODELAY": "1"}
+    began = time.perf_counter()
+    running = [subprocess.Popen(_sender(server.port, each), env=environment) for each in folders]
+    ended = [one.wait() for one in running]
+    seconds = time.perf_counter() - began
+    if any(ended):
+        raise RuntimeError(f"{server.name} did not take all objects: storescu ended with {ended}")
+    return seconds
+
+
+def _sender(port: int, folder: Path) -> list[str]:
+    pdu = ("--max-pdu", str(_PDU_BYTES), "--max-send-pdu", str(_PDU_BYTES))
+    return ["storescu", "-q", "-aet", AE_TITLE, "-aec", "RADPOOL", *pdu, "+sd", HOST, str(port), str(folder)]
+
+
+def _sent(count: int, senders: int) -> int:
+    """Give how many objects a server gets in one round: of each sender all, and one before."""
+    return senders * (count // senders) + senders

@@ -58,8 +58,8 @@ def say(words: str) -> None:
 def publish(name: str, rows: Sequence[Row]) -> None:
     """Print the rows as a table, then as one line of JSON."""
     table = Table(title=f"benchmark {name}")
-    for heading in ("id", "what"):
-        table.add_column(heading)
+    table.add_column("id", no_wrap=True)
+    table.add_column("what")
     for heading in ("value", "unit", "peer", "peer's value", "ratio", "goal", ""):
         table.add_column(heading, justify="right")
     for row in rows:

@@ -5,3 +5,5 @@
 downgrade  # Alembic, of every migration
 get_col_spec  # SQLAlchemy, of a column type
 ddl  # freezes the metadata when a migration is written; the test of migrations compares with it
+failures  # tests of eligibility and configuration ask a verdict in one line
+associations  # tests of the listener watch that places come back

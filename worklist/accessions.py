@@ -5,7 +5,7 @@ It must not judge what an item needs. Accession numbers are text: leading zeros 
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, insert, select, text, update
 
 from worklist.db.tables.work import item, order_identity
 from worklist.item import ItemState
@@ -30,6 +30,19 @@ def item_of_accession(connection: Connection, trust: str, accession_number: str)
             order_identity.c.trust_ods == trust, order_identity.c.accession_number == accession_number
         )
     )
+
+
+def name_item(connection: Connection, trust: str, item_id: int, accession_number: str) -> bool:
+    """Give an item without accession number the one that a later object states, if no other item has it."""
+    lock_accession(connection, trust, accession_number)
+    if item_of_accession(connection, trust, accession_number) is not None:
+        return False
+    named = connection.execute(
+        update(order_identity)
+        .where(order_identity.c.item_id == item_id, order_identity.c.accession_number.is_(None))
+        .values(accession_number=accession_number)
+    )
+    return named.rowcount == 1
 
 
 def open_item(

@@ -69,9 +69,8 @@ def verify(connection: Connection, checkpoints: Path | None) -> Verdict:
     lanes = {lane: (count, bytes(head)) for lane, count, head in connection.execute(_LANES)}
     if set(lanes) != set(range(LANES)):
         faults.append(Fault(-1, 0, f"the lanes are not 0 to {LANES - 1}"))
-    for lane in connection.scalars(_LANES_OF_ENTRIES).all():
-        if lane not in lanes:
-            faults.append(Fault(lane, 0, "there are entries in a lane that does not exist"))
+    strays = set(connection.scalars(_LANES_OF_ENTRIES)) - set(lanes)
+    faults.extend(Fault(lane, 0, "there are entries in a lane that does not exist") for lane in sorted(strays))
     for lane, (count, last) in lanes.items():
         entries += _walk_lane(connection, lane, count, last, marks=marks, links=links, faults=faults)
     for name, heads in wanted.items():

@@ -15,21 +15,22 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from worklist.accessions import item_of_accession, lock_accession, open_item
+from worklist.accessions import item_of_accession, lock_accession, name_item, open_item
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.work import (
     instance,
     item_study,
+    order_identity,
     series,
     study,
     study_identity,
 )
-from worklist.doubts import open_doubt
+from worklist.doubts import close_doubts, open_doubt
 from worklist.facts import facts_of, merge
 from worklist.item import REPORTED, ItemState, Move
 from worklist.local_time import LocalTime
 from worklist.moves import lock_item, make_move
-from worklist.patients import can_be_patient_of, record_patient
+from worklist.patients import can_be_patient_of, fill_patient, record_patient
 from worklist.study import ReceivedObject
 
 
@@ -58,14 +59,16 @@ def receive_object(connection: Connection, sender: Sender, received: ReceivedObj
         If the study is another trust's; nothing is written then.
     """
     view_as(connection, Viewer(trust=sender.trust))
-    row = _known_study(connection, sender, received.study_instance_uid)
+    row, known = _known_study(connection, sender, received.study_instance_uid), True
     if row is None:
         if received.accession_number:
             lock_accession(connection, sender.trust, received.accession_number)  # before the patient, as orders do
-        row = _new_study(connection, sender, received)
+        row, known = _new_study(connection, sender, received), False
     is_new = _add_instance(connection, row.id, received)
     if is_new:
         row = _add_to_study(connection, row, sender, received)
+        if known:
+            fill_patient(connection, row.patient_id, received.patient)
     if received.is_image:
         _ensure_item(connection, row, sender, received, is_new=is_new)
     return is_new
@@ -161,17 +164,39 @@ def _ensure_item(
     connection: Connection, row: Row[Any], sender: Sender, received: ReceivedObject, *, is_new: bool
 ) -> None:
     """Join the study to the item of its accession; make the item where there is none yet."""
-    linked = connection.scalar(select(item_study.c.item_id).where(item_study.c.study_id == row.id).limit(1))
-    if linked is None:
-        if received.accession_number:
-            lock_accession(connection, sender.trust, received.accession_number)
-            linked = item_of_accession(connection, sender.trust, received.accession_number)
-        if linked is None:
-            linked = open_item(connection, sender.trust, row.patient_id, received.accession_number, ItemState.ARRIVING)
-        connection.execute(insert(item_study).values(item_id=linked, study_id=row.id))
-        _note_doubts(connection, linked, sender, received)
+    joined = connection.execute(
+        select(item_study.c.item_id, order_identity.c.accession_number)
+        .join(order_identity, order_identity.c.item_id == item_study.c.item_id)
+        .where(item_study.c.study_id == row.id)
+        .limit(1)
+    ).one_or_none()
+    if joined is None:
+        linked = _join_item(connection, row, sender, received)
+    else:
+        linked = joined.item_id
+        if joined.accession_number is None and received.accession_number and row.completed_at is None:
+            _name_item(connection, linked, sender, received.accession_number)
     if is_new:
         _note_arrival(connection, linked, sender, received)
+
+
+def _join_item(connection: Connection, row: Row[Any], sender: Sender, received: ReceivedObject) -> int:
+    linked = None
+    if received.accession_number:
+        lock_accession(connection, sender.trust, received.accession_number)
+        linked = item_of_accession(connection, sender.trust, received.accession_number)
+    if linked is None:
+        linked = open_item(connection, sender.trust, row.patient_id, received.accession_number, ItemState.ARRIVING)
+    connection.execute(insert(item_study).values(item_id=linked, study_id=row.id))
+    _note_doubts(connection, linked, sender, received)
+    return linked
+
+
+def _name_item(connection: Connection, item_id: int, sender: Sender, accession_number: str) -> None:
+    """Take the accession number from a later object: the order of objects does not matter."""
+    if name_item(connection, sender.trust, item_id, accession_number):
+        outcome = "stated by a later object"
+        close_doubts(connection, item_id, "missing-accession-number", by="intake", outcome=outcome)
 
 
 def _note_doubts(connection: Connection, item_id: int, sender: Sender, received: ReceivedObject) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from worklist.db.tables.work import item, item_order, item_study, patient, study
@@ -57,6 +57,26 @@ def record_patient(connection: Connection, trust: str, sent: PatientAsSent) -> i
                 set_={**stated, "updated_at": func.radpool_now()},
             ).returning(patient.c.id)
         ).scalar_one()
+    )
+
+
+def fill_patient(connection: Connection, patient_id: int, sent: PatientAsSent) -> None:
+    """Add what a later object states of a patient and the first did not; nothing known is changed."""
+    stated = {"birth_date": sent.birth_date, "sex": sent.sex, "family_name": sent.family_name}
+    missing = [patient.c[name].is_(None) for name, value in stated.items() if value is not None]
+    if not missing:
+        return
+    connection.execute(
+        update(patient)
+        .where(patient.c.id == patient_id, or_(*missing))
+        .values(
+            birth_date=func.coalesce(patient.c.birth_date, sent.birth_date),
+            sex=func.coalesce(patient.c.sex, sent.sex),
+            family_name=func.coalesce(patient.c.family_name, sent.family_name),
+            given_name=func.coalesce(patient.c.given_name, sent.given_name),
+            name_key=func.coalesce(patient.c.name_key, name_key(sent.family_name, sent.given_name)),
+            updated_at=func.radpool_now(),
+        )
     )
 
 

@@ -6,19 +6,22 @@ Each is one transaction with its event and audit entry. It must not decide who m
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from worklist import audit
-from worklist.accessions import lock_accession
+from worklist.accessions import item_of_accession, lock_accession
 from worklist.completion import hold_cut, work_out
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.network import exam
-from worklist.db.tables.work import item, item_exam, order_identity, reading
+from worklist.db.tables.work import item, item_exam, item_study, order_identity, patient, reading, study
 from worklist.doubts import close_doubts
 from worklist.item import ForbiddenMove, ItemState, Move
 from worklist.moves import UnknownItem, append_item_event, lock_item, make_move
+from worklist.patients import can_be_patient_of
 from worklist.reading import ReadingState
+from worklist.withdrawal import withdraw_readings
 
 
 class UnknownExam(LookupError):
@@ -79,38 +82,72 @@ def classify(connection: Connection, actor: str, item_id: int, exam_codes: Seque
     audit.append(connection, actor, "classify", items=[item_id], detail={"exams": list(exam_codes)})
 
 
-def give_accession(connection: Connection, actor: str, item_id: int, accession_number: str) -> None:
-    """Give an item the accession number that its images lacked; it is offered to reporters then.
+def give_accession(connection: Connection, actor: str, item_id: int, accession_number: str) -> int:
+    """Give an item the accession number that its images lacked; gives the id of the item that now stands.
+
+    It is offered to reporters then. Where an order has opened the accession and waits for images,
+    the images become that item's and this one is cancelled; completion works it out at once.
 
     Raises
     ------
     UnknownItem, AccessionTaken, ForbiddenMove
-        If there is no such item, the number is another item's, or the item has one.
+        If there is no such item, the number is that of an item that is no waiting order of this
+        patient, or the item has a number.
     """
     trust = connection.scalar(select(item.c.trust_ods).where(item.c.id == item_id))
     if trust is None:
         raise UnknownItem(item_id)
     view_as(connection, Viewer(trust=trust))
+    _lock_studies(connection, item_id)
     lock_accession(connection, trust, accession_number)
-    row = lock_item(connection, item_id)
+    other = item_of_accession(connection, trust, accession_number)
+    rows = {one: lock_item(connection, one) for one in sorted({item_id, other or item_id})}
     named = select(order_identity.c.accession_number).where(order_identity.c.item_id == item_id)
     if connection.scalar(named) is not None:
-        raise ForbiddenMove(ItemState(row.state), Move.DOUBT_SETTLED)
-    taken = select(order_identity.c.item_id).where(
-        order_identity.c.trust_ods == row.trust_ods, order_identity.c.accession_number == accession_number
-    )
-    if connection.scalar(taken) is not None:
-        raise AccessionTaken
+        raise ForbiddenMove(ItemState(rows[item_id].state), Move.DOUBT_SETTLED)
+    if other is None:
+        _name(connection, actor, rows[item_id], accession_number)
+    else:
+        _join(connection, actor, rows[item_id], rows[other])
+    audit.append(connection, actor, "give accession number", items=sorted(rows))
+    return item_id if other is None else other
+
+
+def _lock_studies(connection: Connection, item_id: int) -> None:
+    """Lock the item's studies, which everyone does before they lock an item."""
     connection.execute(
-        update(order_identity).where(order_identity.c.item_id == item_id).values(accession_number=accession_number)
+        select(study.c.id)
+        .where(study.c.id.in_(select(item_study.c.study_id).where(item_study.c.item_id == item_id)))
+        .order_by(study.c.id)
+        .with_for_update()
     )
-    close_doubts(connection, item_id, "missing-accession-number", by=actor, outcome="given by a person")
+
+
+def _name(connection: Connection, actor: str, row: Row[Any], accession_number: str) -> None:
+    connection.execute(
+        update(order_identity).where(order_identity.c.item_id == row.id).values(accession_number=accession_number)
+    )
+    close_doubts(connection, row.id, "missing-accession-number", by=actor, outcome="given by a person")
     if row.state == ItemState.ON_HOLD:
         make_move(connection, row, Move.DOUBT_SETTLED)
         connection.execute(
             update(reading)
-            .where(reading.c.item_id == item_id, reading.c.state == ReadingState.HELD.value)
+            .where(reading.c.item_id == row.id, reading.c.state == ReadingState.HELD.value)
             .values(state=ReadingState.OPEN.value, free_from=func.radpool_now())
         )
-    audit.append(connection, actor, "give accession number", items=[item_id])
 
+
+def _join(connection: Connection, actor: str, row: Row[Any], order: Row[Any]) -> None:
+    """Give an item's images to the order that waits for them, and let them be completed anew."""
+    identified = connection.execute(select(patient).where(patient.c.id == row.patient_id)).one()
+    if order.state != ItemState.ORDERED or not can_be_patient_of(connection, order.id, identified):
+        raise AccessionTaken
+    studies = select(item_study.c.study_id).where(item_study.c.item_id == row.id)
+    connection.execute(
+        update(study).where(study.c.id.in_(studies)).values(completed_at=None, quiet_until=func.radpool_now())
+    )
+    connection.execute(update(item_study).where(item_study.c.item_id == row.id).values(item_id=order.id))
+    close_doubts(connection, row.id, "missing-accession-number", by=actor, outcome=f"images are of item {order.id}")
+    withdraw_readings(connection, row.id)
+    make_move(connection, row, Move.CANCELLED, dimensions={"joined_to": order.id})
+    make_move(connection, order, Move.IMAGES_ARRIVED, dimensions={"joined_from": row.id})

@@ -101,9 +101,7 @@ def statements(
     return list(found.values())
 
 
-def held(
-    connection: Connection, *, reporter_id: int | None = None, trust: str | None = None
-) -> list[dict[str, Any]]:
+def held(connection: Connection, *, reporter_id: int | None = None, trust: str | None = None) -> list[dict[str, Any]]:
     """Give work whose pay is in doubt, the oldest first, with the reason: of one reporter, of one trust, or all."""
     statement = (
         select(held_pay.c.id, reporter.c.code.label("reporter"), held_pay.c.reason, held_pay.c.held_at)

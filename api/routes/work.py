@@ -152,9 +152,9 @@ def accession(act: Permitted, item_id: int, body: Accession) -> Response:
         row = load_item_row(connection, item_id)
         if row is None or not act.principal.sees_trust(row.trust_ods):
             raise UnknownItem(item_id)
-        give_accession(connection, act.principal.name, item_id, body.accession_number)
+        stands = give_accession(connection, act.principal.name, item_id, body.accession_number)
         act.see_as_principal(connection)
-        return 200, item_of(read_items(connection, [item_id])[0])
+        return 200, item_of(read_items(connection, [stands])[0])
 
     return act.once(do, body)
 
@@ -174,9 +174,7 @@ def _reporters_list(act: Act, filters: Page) -> ItemPage:
     with act.transaction() as connection:
         narrow = filters.setting is not None or filters.states != tuple(UNREPORTED)
         reach = _LONGEST_PAGE if narrow else filters.limit
-        offers = offered_to(
-            connection, act.reporter_id, limit=reach, trust=filters.trust, modality=filters.modality
-        )
+        offers = offered_to(connection, act.reporter_id, limit=reach, trust=filters.trust, modality=filters.modality)
         views = {
             view.id: view for view in read_items(connection, [one.item_id for one in offers]) if filters.takes(view)
         }

@@ -7,6 +7,8 @@ occasion for it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from cli.demonstration.api_client import ApiClient, UnexpectedAnswer
@@ -25,13 +27,14 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """A reporter who was called away with a reading in hand."""
+    """A reporter who was called away with a reading in hand; the lease holds until `expires_at` (aware)."""
 
     worker: Worker
     item_id: int
     exam: str
     claim_id: int
     token: int
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,6 @@ class Superseded:
     """A report under a token that somebody else's claim had superseded: refused, and kept."""
 
     absent: Absent
-    by: str
     status: int
     detail: str
 
@@ -47,7 +49,7 @@ class Superseded:
 def claim_out_of_scope(client: ApiClient, manager: str, workers: tuple[Worker, ...]) -> Refused | None:
     """Let a radiographer ask for an item by its id that is none of theirs."""
     radiographers = [worker for worker in workers if worker.profession == "radiographer"]
-    for item in client.get(manager, "/worklist", modality="CT", state="ready")["items"]:
+    for item in chain.from_iterable(client.items(manager, modality=one, state="ready") for one in ("CT", "MR")):
         eligible = _eligible(client, manager, item["id"])
         for worker in radiographers:
             if worker.reporter in eligible:
@@ -75,33 +77,41 @@ def called_away(client: ApiClient, manager: str, workers: tuple[Worker, ...]) ->
         item = claimed["item"]
         colleagues = _eligible(client, manager, item["id"]) & in_session - {worker.reporter}
         if colleagues and claimed["level"] != "trainee" and all(one["code"] for one in item["exams"]):
-            return Absent(worker, item["id"], item["exams"][0]["description"], claimed["claim_id"], claimed["token"])
+            return Absent(
+                worker,
+                item["id"],
+                item["exams"][0]["description"],
+                claimed["claim_id"],
+                claimed["token"],
+                datetime.fromisoformat(claimed["expires_at"]),
+            )
         client.post(worker.reporter, f"/claims/{claimed['claim_id']}/release", {"token": claimed["token"]})
     return None
 
 
 def come_back(
     client: ApiClient, manager: str, workers: tuple[Worker, ...], absent: Absent
-) -> tuple[Superseded | None, Reading | None]:
-    """Let the absent reporter report after the lease has run out and a colleague has taken the reading.
+) -> tuple[Superseded, Reading | None]:
+    """Let the absent reporter report, the lease having run out, after a colleague has taken the reading.
 
     Where no colleague has taken it by now, one asks for it; the second of the pair is that reading.
     """
     taken: Reading | None = None
-    if client.get(manager, f"/items/{absent.item_id}")["state"] == "ready":
-        able = _eligible(client, manager, absent.item_id)
-        worker = next((one for one in workers if one.reporter in able and one.reporter != absent.worker.reporter), None)
-        if worker is None:
-            return None, None
-        body = {"session_id": worker.session_id, "item_id": absent.item_id}
-        taken = read_one(client, worker, client.post(worker.reporter, "/claims", body))
+    able = _eligible(client, manager, absent.item_id) - {absent.worker.reporter}
+    colleague = next((worker for worker in workers if worker.reporter in able), None)
+    if colleague is not None:
+        body = {"session_id": colleague.session_id, "item_id": absent.item_id}
+        try:
+            taken = read_one(client, colleague, client.post(colleague.reporter, "/claims", body))
+        except UnexpectedAnswer as refused:
+            if refused.status not in (403, 409):  # else a colleague has it, or has read it
+                raise
     report = {"token": absent.token, "status": "verified", "text": "A synthetic report that came too late."}
     try:
         client.post(absent.worker.reporter, f"/claims/{absent.claim_id}/report", report)
     except UnexpectedAnswer as refused:
-        by = taken.worker.reporter if taken else "a colleague"
-        return Superseded(absent, by, refused.status, str(refused.problem.get("detail", ""))), taken
-    return Superseded(absent, "nobody", 200, ""), taken
+        return Superseded(absent, refused.status, str(refused.problem.get("detail", ""))), taken
+    return Superseded(absent, 200, "nobody had taken the reading"), taken
 
 
 def give_accession_numbers(client: ApiClient, manager: str) -> int:

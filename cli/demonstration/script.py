@@ -135,18 +135,21 @@ class Play:
         began, before = time.monotonic(), len(played.tally.readings)
         waiting = self.stage.plan().waiting
         with self.tell.progress("Reporting", waiting) as done:
-            for _ in range(_ROUNDS):
+            for left in range(_ROUNDS, 0, -1):
                 found = workers_at(self.client, MANAGER, self.stage.now())
                 workers = [worker for worker in found if worker.reporter != leave_out]
                 taken = work_round(self.client, workers, ROUND_MINUTES, played.tally, done)
                 played.planned |= self.stage.plan().assigned
-                self.stage.move_clock(timedelta(minutes=ROUND_MINUTES))
+                rounds = 1 if taken else left  # an act ends when it ends, also where nothing is left to read
+                self.stage.move_clock(timedelta(minutes=ROUND_MINUTES * rounds))
                 if not taken:
                     break
         self.tell.worked(played.tally.readings[before:], time.monotonic() - began)
 
     def _come_back(self, played: Played, absent: incidents.Absent) -> None:
         now = self.stage.now()
+        if now <= absent.expires_at:
+            now = self.stage.move_clock(absent.expires_at - now + timedelta(minutes=1))
         played.superseded, taken = incidents.come_back(
             self.client, MANAGER, workers_at(self.client, MANAGER, now), absent
         )

@@ -5,10 +5,10 @@ from __future__ import annotations
 import socket
 import threading
 
-from hl7_listener.service import serve
 from sqlalchemy import Engine
 
 from hl7_listener.limits import Limits
+from hl7_listener.service import serve
 
 
 def run(listening_socket: socket.socket, engine: Engine, stop: threading.Event) -> None:

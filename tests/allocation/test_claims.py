@@ -25,6 +25,7 @@ from worklist.moves import UnknownItem
 from worklist.reading import Purpose, ReportStatus
 
 LEASE = 600.0
+ACTS = ("renew", "release", "skip", "refer")
 VERIFIED = ReportGiven(ReportStatus.VERIFIED, "words")
 PRELIMINARY = ReportGiven(ReportStatus.PRELIMINARY, "words")
 
@@ -170,15 +171,15 @@ class TestWhatIsGiven:
             "XHANL: msk-xr as autonomous to 2030-12-31",
         )
 
-    @pytest.mark.parametrize("seconds", [0.5, 600, 1.000001])
-    def test_a_lease_is_as_long_as_it_was_asked_for(self, network: Database, seconds: float) -> None:
-        item = arrive(network)
-        made = _claim(network, reporter_id(network, "hart"), item_id=item, lease_seconds=seconds)
-        assert made is not None
-        with network.owner.connect() as connection:
-            claimed_at = connection.scalar(text("SELECT claimed_at FROM claim"))
-        assert claimed_at is not None
-        assert made.expires_at - claimed_at == timedelta(seconds=seconds)
+    def test_a_lease_is_as_long_as_it_was_asked_for(self, network: Database) -> None:
+        for seconds in (0.5, 600, 1.000001):
+            item = arrive(network)
+            made = _claim(network, reporter_id(network, "hart"), item_id=item, lease_seconds=seconds)
+            assert made is not None
+            with network.owner.connect() as connection:
+                claimed_at = connection.scalar(text("SELECT claimed_at FROM claim ORDER BY id DESC"))
+            assert claimed_at is not None
+            assert made.expires_at - claimed_at == timedelta(seconds=seconds)
 
 
 class TestByItem:
@@ -247,30 +248,34 @@ class TestLeases:
         _pass(network, LEASE - 60)
         assert _claim(network, reporter_id(network, "reed")) is None
 
-    @pytest.mark.parametrize("act", ["renew", "release", "skip", "refer"])
-    def test_a_stale_token_does_nothing(self, network: Database, act: str) -> None:
+    def test_a_stale_token_does_nothing(self, network: Database) -> None:
         arrive(network)
         first = _claimed(network, "hart")
         _pass(network, LEASE + 1)
         _claimed(network, "reed")
         before = _claim_rows(network)
-        with pytest.raises(ClaimSuperseded):
-            _do(network, act, "hart", first)
+        for act in ACTS:
+            with pytest.raises(ClaimSuperseded):
+                _do(network, act, "hart", first)
         assert _claim_rows(network) == before
 
-    @pytest.mark.parametrize("act", ["renew", "release", "skip", "refer"])
-    def test_a_token_of_another_claim_does_nothing(self, network: Database, act: str) -> None:
+    def test_a_token_of_another_claim_does_nothing(self, network: Database) -> None:
         arrive(network)
         made = _claimed(network, "hart")
-        with pytest.raises(ClaimSuperseded):
-            _do(network, act, "hart", made, token=made.token + 1)
+        before = _claim_rows(network)
+        for act in ACTS:
+            with pytest.raises(ClaimSuperseded):
+                _do(network, act, "hart", made, token=made.token + 1)
+        assert _claim_rows(network) == before
 
-    @pytest.mark.parametrize("act", ["renew", "release", "skip", "refer"])
-    def test_another_reporter_s_claim_is_not_known(self, network: Database, act: str) -> None:
+    def test_another_reporter_s_claim_is_not_known(self, network: Database) -> None:
         arrive(network)
         made = _claimed(network, "hart")
-        with pytest.raises(UnknownClaim):
-            _do(network, act, "reed", made)
+        before = _claim_rows(network)
+        for act in ACTS:
+            with pytest.raises(UnknownClaim):
+                _do(network, act, "reed", made)
+        assert _claim_rows(network) == before
 
     def test_an_expired_token_that_was_not_superseded_may_still_report(self, network: Database) -> None:
         item = arrive(network)
@@ -373,13 +378,13 @@ class TestGivingBack:
             _claim(network, reporter_id(network, "hart"), item_id=item)
         assert _claimed(network, "reed").item_id == item
 
-    @pytest.mark.parametrize("act", ["release", "skip", "refer"])
-    def test_what_was_given_back_cannot_be_given_back_again(self, network: Database, act: str) -> None:
+    def test_what_was_given_back_can_neither_be_given_back_again_nor_renewed(self, network: Database) -> None:
         arrive(network)
         made = _claimed(network, "hart")
-        _do(network, act, "hart", made)
-        with pytest.raises(ClaimSuperseded):
-            _do(network, act, "hart", made)
+        _do(network, "release", "hart", made)
+        for act in ACTS:
+            with pytest.raises(ClaimSuperseded):
+                _do(network, act, "hart", made)
 
 
 class TestReports:
@@ -501,13 +506,13 @@ class TestSuspended:
             with pytest.raises(NotEligible, match="suspended"):
                 _claim(network, reporter_id(network, "hart"), item_id=item_id)
 
-    @pytest.mark.parametrize("given", [VERIFIED, PRELIMINARY])
-    def test_they_report_nothing_that_they_had_claimed(self, network: Database, given: ReportGiven) -> None:
+    def test_they_report_nothing_that_they_had_claimed(self, network: Database) -> None:
         item = arrive(network)
         made = _claimed(network, "hart")
         _suspend(network, "hart")
-        with pytest.raises(NotEligible, match="suspended"):
-            _report(network, "hart", made, given)
+        for given in (VERIFIED, PRELIMINARY):
+            with pytest.raises(NotEligible, match="suspended"):
+                _report(network, "hart", made, given)
         assert _state(network, item) == "in_progress"
 
     def test_they_add_nothing_to_what_they_had_reported(self, network: Database) -> None:
@@ -531,7 +536,7 @@ class TestSuspended:
     ) -> None:
         arrive(network)
         hart = reporter_id(network, "hart")
-        with network.app.connect() as claiming, ThreadPoolExecutor(1) as pool:
+        with ThreadPoolExecutor(1) as pool, network.app.connect() as claiming:
             claim_reading(claiming, "hart", hart, Wish(), lease_seconds=LEASE)
             suspending = pool.submit(_suspend, network, "hart")
             _wait_until_somebody_waits(network)
@@ -639,7 +644,7 @@ class TestTheIndexInTime:
         """A claim that waits for an import indexes new profiles with the people of the import."""
         arrive(network)
         hart = reporter_id(network, "hart")
-        with network.app.connect() as importing, ThreadPoolExecutor(1) as pool:
+        with ThreadPoolExecutor(1) as pool, network.app.connect() as importing:
             importing.execute(text("UPDATE entitlement SET operator = false"))
             rebuild_index(importing)
             claiming = pool.submit(_claim, network, hart)
@@ -706,9 +711,9 @@ def _pass(database: Database, seconds: float) -> None:
 
 
 def _wait_until_somebody_waits(database: Database) -> None:
-    """Wait until a connection of this database waits for a lock of another."""
-    with database.owner.connect() as connection:
-        for _ in range(3000):
+    """Wait until a connection of the application waits for a lock of another."""
+    with database.app.connect() as connection:
+        for _ in range(1000):
             if connection.scalar(_WAITING):
                 return
             connection.execute(text("SELECT pg_sleep(0.01)"))

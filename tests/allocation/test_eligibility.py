@@ -139,7 +139,7 @@ _narrowing = st.sampled_from(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(_able, _work, _narrowing, st.booleans(), st.data())
 def test_adding_a_condition_never_makes_anybody_eligible(
     who: Reporter, work: Work, what: str, on_the_grant: bool, data: st.DataObject
@@ -164,7 +164,7 @@ def test_taking_a_record_away_never_makes_anybody_eligible(who: Reporter, work: 
     assert judge(who, work, NOW).eligible or not judge(fewer, work, NOW).eligible
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(_able, _work, st.integers(0, 130), _setting)
 def test_what_may_be_reported_with_a_fact_missing_may_be_reported_whatever_the_fact_is(
     who: Reporter, work: Work, age: int, setting: str
@@ -175,7 +175,7 @@ def test_what_may_be_reported_with_a_fact_missing_may_be_reported_whatever_the_f
         assert judge(who, replace(work, setting=setting), NOW).eligible
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(_able, _work, _exam)
 def test_one_more_exam_never_makes_anybody_eligible(who: Reporter, work: Work, exam: Exam) -> None:
     assume(work.exams)
@@ -197,7 +197,7 @@ def test_nobody_is_eligible_without_every_reason_passing_and_the_verdict_has_an_
     assert verdict.valid_until is None or verdict.valid_until > NOW
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(_able_by_the_day, _work, st.integers(0, 5))
 def test_no_verdict_changes_before_the_next_change(who: Reporter, work: Work, days: int) -> None:
     changes = next_change(who, TODAY)

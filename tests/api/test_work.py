@@ -44,7 +44,10 @@ def test_pages_walk_every_item_once_the_most_urgent_first(api: Served) -> None:
     wanted = [first, *multiply(api.database, first, 6)]
     # Three of one due time, and one without any: where pages meet nothing may be lost or shown twice.
     alike = multiply(api.database, first, 3)
-    run(api, f"UPDATE item SET due_at = (SELECT max(due_at) FROM item) + interval '1 hour' WHERE id = ANY('{{{ids(alike)}}}')")
+    run(
+        api,
+        f"UPDATE item SET due_at = (SELECT max(due_at) FROM item) + interval '1 hour' WHERE id = ANY('{{{ids(alike)}}}')",
+    )
     none = multiply(api.database, first, 2)
     run(api, f"UPDATE item SET due_at = NULL WHERE id = ANY('{{{ids(none)}}}')")
     wanted += [*sorted(alike), *sorted(none)]

@@ -54,13 +54,17 @@ def test_eight_writers_out_of_order_and_each_committed_event_is_consumed_once(em
 
 
 def test_an_event_whose_writer_commits_late_is_never_passed_by_the_mark(empty: Database) -> None:
+    _append(empty, "before")
+    for _ in range(3):
+        sequence(empty.app)
     with empty.app.connect() as late:
-        events.append(late, "late")
+        events.append(late, "late")  # the newest transaction of all, and still running
+        sequence(empty.app)
         _append(empty, "early")
         for _ in range(4):
             sequence(empty.app)
         late.commit()
-    assert sequence(empty.app) == Batch(placed=1, last_position=2)
+    assert sequence(empty.app) == Batch(placed=1, last_position=3)
 
 
 def test_the_very_first_event_is_not_passed_by_a_sequencer_that_looked_before_it(empty: Database) -> None:

@@ -106,25 +106,29 @@ INSERT INTO audit.lane (lane, entries, head)
 -- The actor's length stands before it, so that no text can move between actor and action unseen.
 CREATE FUNCTION audit.link_of(previous bytea, lane smallint, sequence bigint, at timestamptz, actor text, action text,
                               items bigint[], payload_digest bytea) RETURNS bytea
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
   SELECT sha256(previous || convert_to(concat_ws(E'\x1f', lane, sequence, (extract(epoch FROM at) * 1000000)::bigint,
                 length(actor), actor, action, array_to_string(items, ',')), 'UTF8') || payload_digest)
 $$;
 
 -- Appends one entry to a lane that no other transaction holds, so that writers do not queue behind each other.
 -- To be called last in the act's transaction: the lane stays locked until its commit. A transaction that appends
--- again stays in its lane, so that nobody ever holds one lane and waits for another.
+-- again stays in its lane, so that nobody ever holds one lane and waits for another. Relations and types are named
+-- with their schema, so that a caller's temporary ones cannot stand before them; SET search_path would do the same,
+-- but costs each call as much as all its statements. (link_of is not IMMUTABLE so that it is inlined here.)
 CREATE FUNCTION audit.append(actor text, action text, items bigint[], payload text) RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, audit, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
   free audit.lane;
-  start smallint := floor(random() * 64);
-  mine smallint := nullif(current_setting('radpool.audit_lane', true), '')::smallint;
-  moment timestamptz := radpool_now();
-  digest bytea := sha256(convert_to(payload, 'UTF8'));
-  new_link bytea;
+  start pg_catalog.int2 := floor(random() * 64);
+  mine pg_catalog.int2 := nullif(current_setting('radpool.audit_lane', true), '');
+  moment pg_catalog.timestamptz := public.radpool_now();
+  digest pg_catalog.bytea := sha256(convert_to(payload, 'UTF8'));
+  new_link pg_catalog.bytea;
 BEGIN
-  SELECT * INTO free FROM audit.lane l WHERE l.lane = mine FOR UPDATE;
+  IF mine IS NOT NULL THEN
+    SELECT * INTO free FROM audit.lane l WHERE l.lane = mine FOR UPDATE;
+  END IF;
   IF NOT FOUND THEN
     SELECT * INTO free FROM audit.lane l WHERE l.lane >= start ORDER BY l.lane LIMIT 1 FOR UPDATE SKIP LOCKED;
   END IF;
@@ -134,7 +138,7 @@ BEGIN
   IF NOT FOUND THEN
     SELECT * INTO free FROM audit.lane l WHERE l.lane = start FOR UPDATE;
   END IF;
-  PERFORM set_config('radpool.audit_lane', free.lane::text, true);
+  PERFORM set_config('radpool.audit_lane', free.lane::pg_catalog.text, true);
   new_link := audit.link_of(free.head, free.lane, free.entries + 1, moment, actor, action, items, digest);
   INSERT INTO audit.entry (lane, sequence, at, actor, action, items, payload, payload_digest, link)
     VALUES (free.lane, free.entries + 1, moment, actor, action, items, payload, digest, new_link);

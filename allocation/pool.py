@@ -1,0 +1,83 @@
+"""The statements that find a free reading by the index of eligibility, and lock it.
+
+All take `reporter`, `radiologist`, `purpose`, `trusts`, `modalities` and `refused`. They must not judge:
+what they find is a candidate, and `allocation.claims` asks the rule.
+"""
+
+from __future__ import annotations
+
+#: The first in the order given that is still free. The item is locked before the reading, as everywhere.
+LOCK_ONE = """
+SELECT r.* FROM reading r JOIN item i ON i.id = r.item_id
+WHERE r.id = ANY(:ids) AND r.state = 'open' AND r.free_from <= radpool_now()
+ORDER BY array_position(CAST(:ids AS bigint[]), r.id) LIMIT 1 FOR UPDATE OF i, r {how}
+"""
+
+#: What every search asks of a reading beyond the index.
+_FITS = """
+  r.state = 'open' AND r.free_from <= radpool_now()
+  AND (CAST(:purpose AS text) IS NULL OR r.purpose = :purpose)
+  AND (NOT r.for_radiologist OR :radiologist)
+  AND r.id <> ALL(CAST(:refused AS bigint[]))
+  AND (CAST(:trusts AS text[]) IS NULL OR r.trust_ods = ANY(:trusts))
+  AND (CAST(:modalities AS text[]) IS NULL
+       OR EXISTS (SELECT FROM item i WHERE i.id = r.item_id AND i.modality = ANY(:modalities)))
+  AND NOT EXISTS (SELECT FROM item_exclusion x WHERE x.item_id = r.item_id AND x.reporter_id = :reporter)
+"""
+
+#: Free readings that the plan gave to a reporter, in the plan's order.
+ASSIGNED = """
+SELECT r.id FROM assignment a JOIN reading r ON r.id = a.reading_id
+WHERE a.reporter_id = :reporter AND a.valid_until > radpool_now() AND FITS
+ORDER BY a.rank LIMIT :most
+""".replace("FITS", _FITS)
+
+#: Free readings that a reporter may claim by the index, the most urgent first.
+POOL = """
+WITH mine AS (
+  SELECT rp.profile_id, rt.trust_ods, rp.level
+  FROM reporter_profile rp
+  JOIN profile p ON p.id = rp.profile_id
+  JOIN reporter_trust rt ON rt.reporter_id = rp.reporter_id AND rt.ionising = p.ionising
+  WHERE rp.reporter_id = :reporter AND rp.valid_until > radpool_now() AND rt.valid_until > radpool_now()
+)
+SELECT best.id FROM mine CROSS JOIN LATERAL (
+  SELECT r.id, r.due_at FROM reading r
+  WHERE r.profile_id = mine.profile_id AND r.trust_ods = mine.trust_ods
+    AND (r.purpose <> 'check' OR mine.level = 'autonomous') AND FITS
+  ORDER BY r.due_at, r.id LIMIT :most
+) best
+ORDER BY best.due_at, best.id LIMIT :most
+""".replace("FITS", _FITS)
+
+_UNASSIGNED = """NOT EXISTS (
+  SELECT FROM assignment a
+  WHERE a.reading_id = r.id AND a.reporter_id <> :reporter AND a.valid_until > radpool_now()
+)"""
+
+#: The same without those planned for a colleague.
+POOL_UNASSIGNED = POOL.replace("ORDER BY r.due_at, r.id", f"AND {_UNASSIGNED}\n  ORDER BY r.due_at, r.id")
+
+#: How many of the pool's most urgent readings are looked at before the search goes profile by profile.
+_STEPS = 500
+
+#: The first of the pool's most urgent readings that fits, locked. Who may report much finds it at once, where
+#: going through hundreds of profiles takes tens of milliseconds; the inner limit bounds what it costs the others.
+WALK_UNASSIGNED = (
+    """
+SELECT r.* FROM (
+  SELECT id, item_id, profile_id, trust_ods, due_at FROM reading
+  WHERE state = 'open' AND free_from <= radpool_now() ORDER BY due_at, id LIMIT STEPS
+) w
+JOIN profile p ON p.id = w.profile_id
+JOIN reporter_profile rp ON rp.reporter_id = :reporter AND rp.profile_id = w.profile_id
+JOIN reporter_trust rt ON rt.reporter_id = :reporter AND rt.trust_ods = w.trust_ods AND rt.ionising = p.ionising
+JOIN reading r ON r.id = w.id
+JOIN item i ON i.id = w.item_id
+WHERE rp.valid_until > radpool_now() AND rt.valid_until > radpool_now()
+  AND (r.purpose <> 'check' OR rp.level = 'autonomous') AND UNASSIGNED AND FITS
+ORDER BY w.due_at, w.id LIMIT 1 FOR UPDATE OF i, r SKIP LOCKED
+""".replace("UNASSIGNED", _UNASSIGNED)
+    .replace("FITS", _FITS)
+    .replace("STEPS", str(_STEPS))
+)
