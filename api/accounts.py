@@ -17,7 +17,6 @@ from worklist.db.tables.access import api_token, app_user
 from worklist.db.tables.network import trust as trust_table
 from worklist.db.tables.people import reporter
 
-
 #: What a user may be called; without the spaces and colons of the actors that are no users.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 

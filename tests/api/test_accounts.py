@@ -28,7 +28,7 @@ from tests.conftest import Database
     ],
 )
 def test_nobody_gets_in_without_a_token_that_is_known(shared_api: Served, headers: dict[str, str]) -> None:
-    raw = {name: value.encode("latin-1") for name, value in headers.items()}
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
     answered = httpx.get(f"{shared_api.url}/api/v1/me", headers=raw)
     problem_of(answered, 401, "not-signed-in")
     assert answered.headers["www-authenticate"] == "Bearer"

@@ -163,7 +163,7 @@ def test_a_reporter_sees_their_own_sessions_and_a_manager_everyones(shared_api: 
     assert sessions(shared_api.reporter("hart")) == ["hart-insourced"]
     manager = shared_api.as_(Role.NETWORK_MANAGER)
     assert sessions(manager, **{"from": "2026-06-10T12:00:00Z"}) == ["reed-planned", "hart-insourced"]
-    assert sessions(manager, **{"to": "2026-06-10T08:00:01Z"}) == ["reed-planned", "tran-planned"]
+    assert sessions(manager, to="2026-06-10T08:00:01Z") == ["reed-planned", "tran-planned"]
 
 
 def test_an_instant_without_an_offset_is_londons(shared_api: Served) -> None:

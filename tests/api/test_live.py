@@ -56,7 +56,7 @@ def test_a_stream_goes_on_after_the_last_event_that_was_seen(api: Served, how: s
         headers, params = ({"Last-Event-ID": str(after)}, {}) if how == "header" else ({}, {"after": str(after)})
         with listening(api.manager("RXA"), headers=headers, params=params) as stream:
             positions = [one["position"] for one in take_until(stream, last)]
-        assert positions == [one for one in own_positions(api) if one > after]
+        assert positions == [one for one in all_positions(api) if one > after]
 
 
 def test_a_long_absence_loses_nothing(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +159,7 @@ def test_a_claim_by_one_is_on_the_screen_of_another(api: Served) -> None:
 
 @pytest.mark.parametrize("last", ["x", "-1", "1.5", "\u00b2"])
 def test_a_position_that_is_none_is_refused(shared_api: Served, last: str) -> None:
-    answered = shared_api.as_(Role.AUDITOR).get("/events", headers={"Last-Event-ID": last.encode("latin-1")})
+    answered = shared_api.as_(Role.AUDITOR).get("/events", headers=[(b"Last-Event-ID", last.encode("latin-1"))])
     problem_of(answered, 422, "invalid-request")
 
 
@@ -219,10 +219,8 @@ def many(api: Served, count: int) -> None:
 
 
 def all_positions(api: Served) -> list[int]:
+    statement = text(
+        "SELECT position FROM event_position JOIN event ON event.id = event_id WHERE trust_ods IS NOT NULL ORDER BY 1"
+    )
     with api.database.app.connect() as connection:
-        found = connection.execute(text("SELECT position FROM event_position JOIN event e ON e.id = event_id"
-                                        " WHERE e.trust_ods IS NOT NULL ORDER BY 1"))  # fmt: skip
-        return list(found.scalars())
-
-
-own_positions = all_positions
+        return list(connection.scalars(statement))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 from typing import Any
 
 import pytest
@@ -258,8 +259,6 @@ def test_classifying_does_not_meet_an_import_crosswise(api: Served) -> None:
     manager = api.as_(Role.PACS_MANAGER, trust="RXA")
     with api.database.owner.connect() as importing:
         importing.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CUT_LOCK})
-        import threading
-
         asked: list[int] = []
         thread = threading.Thread(
             target=lambda: asked.append(manager.post(f"/items/{item_id}/classify", json=codes("XHANL")).status_code)
@@ -310,7 +309,8 @@ def test_a_limit_out_of_bounds_is_refused(shared_api: Served, limit: object) -> 
 
 
 def walk(api: Served, params: dict[str, Any]) -> list[int]:
-    found, cursor = [], {}
+    found: list[int] = []
+    cursor: dict[str, str] = {}
     while True:
         page = api.manager("RXA").get("/worklist", params={**params, **cursor}).json()
         assert len(page["items"]) <= params["limit"]
