@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 from allocation.claims import NotEligible, judge_reading
 from allocation.eligibility import Reason, Verdict, judge
 from allocation.leases import ClaimSuperseded, Held, end_claim, hold, why_superseded
+from allocation.pay.payable import payable_facts
 from allocation.scope import Level
 from allocation.workforce import lock_reporter, work_of_item
 from worklist import audit
@@ -123,7 +124,7 @@ def _move(connection: Connection, held: Held, given: ReportGiven, report_id: int
             held.item,
             Move.VERIFIED,
             reading_id=held.reading.id,
-            dimensions=dimensions,
+            dimensions={**dimensions, **payable_facts(connection, held.claim, held.item)},
             reported_at=func.radpool_now(),
         )
     elif given.status is ReportStatus.ADDENDUM:

@@ -18,6 +18,11 @@ class SessionKind(StrEnum):
     ON_CALL = "on_call"
     DUTY = "duty"
 
+    @property
+    def pays_per_report(self) -> bool:
+        """Whether a verified report claimed in such a session earns a pay line."""
+        return self is SessionKind.INSOURCED
+
 
 @dataclass(frozen=True, slots=True)
 class ReportingSession:
@@ -34,7 +39,7 @@ class ReportingSession:
     @property
     def pays_per_report(self) -> bool:
         """Whether a verified report claimed in it earns a pay line."""
-        return self.kind is SessionKind.INSOURCED
+        return self.kind.pays_per_report
 
     def runs_at(self, at: datetime) -> bool:
         """Whether the instant lies within it; its end does not."""

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-import socket
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pydantic import SecretStr, ValidationError
 from rich.console import Console
 from rich.table import Table
 
 from cli.durations import parse_duration
-from cli.settings import Settings
+from cli.options import Data, DatabaseUrl, read_settings
+from cli.serve_commands import serve_app
 
 app = typer.Typer(
     name="radpool",
@@ -23,19 +22,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-serve_app = typer.Typer(
-    help="Run the server: everything on one machine, or one service of it.", invoke_without_command=True
-)
 user_app = typer.Typer(help="Local accounts.", no_args_is_help=True)
 app.add_typer(serve_app, name="serve")
 app.add_typer(user_app, name="user")
 
 errors = Console(stderr=True)
-
-Data = Annotated[Path | None, typer.Option("--data", help="Data folder of a one-machine server.", file_okay=False)]
-DatabaseUrl = Annotated[str | None, typer.Option("--database-url", help="postgresql:// URL instead of our own server.")]
-RedisUrl = Annotated[str | None, typer.Option("--redis-url", help="redis:// URL; without one the server does without.")]
-Fd = Annotated[int | None, typer.Option("--fd", help="Take this inherited listening socket.", hidden=True)]
 
 
 def main() -> None:
@@ -50,102 +41,6 @@ def main() -> None:
         raise SystemExit(2) from None
 
 
-@serve_app.callback()
-def serve(
-    context: typer.Context,
-    data: Data = None,
-    http: Annotated[str, typer.Option(help="HOST:PORT of the API; port 0 takes a free one.")] = "127.0.0.1:8080",
-    dicom: Annotated[str, typer.Option(help="HOST:PORT for DICOM.")] = "127.0.0.1:11112",
-    hl7: Annotated[str, typer.Option(help="HOST:PORT for HL7 v2 over MLLP.")] = "127.0.0.1:2575",
-    database_url: DatabaseUrl = None,
-    redis_url: RedisUrl = None,
-    test_clock: Annotated[bool, typer.Option("--test-clock", help="Let `radpool clock` move the time.")] = False,
-) -> None:
-    """Run the server: everything on one machine, or one service of it.
-
-    When ready it prints one JSON line, also written to DIR/run.json: http, dicom, hl7, database_url, pid.
-    """
-    if context.invoked_subcommand is not None:
-        return
-    if data is None:
-        raise typer.BadParameter("say where the data folder is", param_hint="--data")
-    from cli.process import configure_logs, stop_event
-    from cli.supervisor import Addresses, Supervisor
-
-    settings = _settings(database_url, redis_url)
-    configure_logs(settings.log_level, "serve")
-    supervisor = Supervisor(data.resolve(), Addresses(http, dicom, hl7), settings, test_clock, stop_event())
-    raise typer.Exit(supervisor.run())
-
-
-@serve_app.command("api")
-def serve_api(
-    data: Data = None,
-    http: Annotated[str, typer.Option(help="HOST:PORT.")] = "127.0.0.1:8080",
-    fd: Fd = None,
-    database_url: DatabaseUrl = None,
-    redis_url: RedisUrl = None,
-) -> None:
-    """Run the API alone."""
-    from cli.running import service
-    from cli.services import api
-
-    with service("api", data, _settings(database_url, redis_url), pool_size=48) as running:
-        api.run(_socket(fd, http), running.engine, running.driver_url, running.settings, running.stop)
-
-
-@serve_app.command("listener")
-def serve_listener(
-    data: Data = None,
-    dicom: Annotated[str, typer.Option(help="HOST:PORT.")] = "127.0.0.1:11112",
-    fd: Fd = None,
-    database_url: DatabaseUrl = None,
-    redis_url: RedisUrl = None,
-) -> None:
-    """Run the DICOM listener alone."""
-    from cli.running import service
-    from cli.services import listener
-
-    with service("listener", data, _settings(database_url, redis_url), pool_size=20) as running:
-        listener.run(_socket(fd, dicom), running.engine, running.settings, running.stop)
-
-
-@serve_app.command("hl7")
-def serve_hl7(
-    data: Data = None,
-    hl7: Annotated[str, typer.Option(help="HOST:PORT.")] = "127.0.0.1:2575",
-    fd: Fd = None,
-    database_url: DatabaseUrl = None,
-    redis_url: RedisUrl = None,
-) -> None:
-    """Run the HL7 listener alone."""
-    from cli.running import service
-    from cli.services import hl7 as hl7_service
-
-    with service("hl7", data, _settings(database_url, redis_url), pool_size=10) as running:
-        hl7_service.run(_socket(fd, hl7), running.engine, running.stop)
-
-
-@serve_app.command("allocator")
-def serve_allocator(data: Data = None, database_url: DatabaseUrl = None, redis_url: RedisUrl = None) -> None:
-    """Run the allocator alone; any number may stand by."""
-    from cli.running import service
-    from cli.services import allocator
-
-    with service("allocator", data, _settings(database_url, redis_url), pool_size=4) as running:
-        allocator.run(running.engine, running.driver_url, running.settings, running.stop)
-
-
-@serve_app.command("sequencer")
-def serve_sequencer(data: Data = None, database_url: DatabaseUrl = None, redis_url: RedisUrl = None) -> None:
-    """Run the sequencer alone; any number may stand by."""
-    from cli.running import service
-    from cli.services import sequencer
-
-    with service("sequencer", data, _settings(database_url, redis_url), pool_size=4) as running:
-        sequencer.run(running.engine, running.settings, data, running.stop)
-
-
 @app.command()
 def migrate(data: Data = None, database_url: DatabaseUrl = None) -> None:
     """Bring the database to the newest schema."""
@@ -154,7 +49,7 @@ def migrate(data: Data = None, database_url: DatabaseUrl = None) -> None:
 
     if data is not None:
         prepare(data)
-    with open_database(data, _settings(database_url, None)) as address:
+    with open_database(data, read_settings(database_url)) as address:
         engine = address.migration_engine()
         print(f"schema {bring(engine)}")
         engine.dispose()
@@ -175,7 +70,7 @@ def user_add(
     from cli.data_folder import open_database
 
     roles = parse_roles(role)
-    with open_database(data, _settings(database_url, None)) as address, address.app_engine().begin() as connection:
+    with open_database(data, read_settings(database_url)) as address, address.app_engine().begin() as connection:
         add_user(connection, name, roles, trust=trust, reporter_code=reporter)
     print(f"user {name}: {', '.join(sorted(roles))}")
 
@@ -191,7 +86,7 @@ def token(
     from api.accounts import issue_token
     from cli.data_folder import open_database
 
-    settings = _settings(database_url, None)
+    settings = read_settings(database_url)
     with open_database(data, settings) as address, address.app_engine().begin() as connection:
         made = issue_token(connection, user, days=days or settings.token_days)
     print(made)
@@ -219,7 +114,7 @@ def import_(
     if not files:
         raise typer.BadParameter("name a TOML file", param_hint="FILES")
     read = read_files(files)
-    settings = _settings(database_url, None)
+    settings = read_settings(database_url)
     with open_database(data, settings) as address, address.app_engine().connect() as connection:
         done = apply(connection, read, by=os.environ.get("USER", "command line"))
         if check:
@@ -245,7 +140,10 @@ def export(
     from allocation.configuration.export import network_in_force, to_toml
     from cli.data_folder import open_database
 
-    with open_database(data, _settings(database_url, None)) as address, address.app_engine().connect() as connection:
+    with (
+        open_database(data, read_settings(database_url)) as address,
+        address.app_engine().connect() as connection,
+    ):
         words = to_toml(network_in_force(connection))
     if file is None:
         print(words)
@@ -263,7 +161,10 @@ def simulate(
     from cli.data_folder import open_database
     from cli.simulating import simulate as run
 
-    with open_database(data, _settings(database_url, None)) as address, address.app_engine().connect() as connection:
+    with (
+        open_database(data, read_settings(database_url)) as address,
+        address.app_engine().connect() as connection,
+    ):
         Console().print(run(connection, without or []))
 
 
@@ -280,7 +181,7 @@ def db_url(
 
     if role not in ("app", "owner"):
         raise typer.BadParameter("app or owner", param_hint="--role")
-    settings = _settings(database_url, None)
+    settings = read_settings(database_url)
     url = settings.database_url.get_secret_value() if settings.database_url else data and remembered_url(data)
     if url:
         address = given(url)
@@ -303,7 +204,10 @@ def clock(
     from worklist.clock import move, now
 
     moved = parse_duration(by)
-    with open_database(data, _settings(database_url, None)) as address, address.owner_engine().begin() as connection:
+    with (
+        open_database(data, read_settings(database_url)) as address,
+        address.owner_engine().begin() as connection,
+    ):
         moment = move(connection, moved) if moved != timedelta(0) else now(connection)
     print(moment.isoformat())
 
@@ -314,7 +218,10 @@ def verify_audit(data: Data = None, database_url: DatabaseUrl = None) -> None:
     from cli.data_folder import open_database
     from worklist.audit import verify
 
-    with open_database(data, _settings(database_url, None)) as address, address.app_engine().connect() as connection:
+    with (
+        open_database(data, read_settings(database_url)) as address,
+        address.app_engine().connect() as connection,
+    ):
         verdict = verify(connection, data / "checkpoints" if data else None)
     for fault in verdict.faults[:100]:
         where = f"lane {fault.lane}, entry {fault.sequence}: " if fault.lane >= 0 else ""
@@ -333,7 +240,10 @@ def check(
     from cli.checks import run_checks
     from cli.data_folder import open_database
 
-    with open_database(data, _settings(database_url, None)) as address, address.app_engine().connect() as connection:
+    with (
+        open_database(data, read_settings(database_url)) as address,
+        address.app_engine().connect() as connection,
+    ):
         results = run_checks(connection, only_ledger=ledger)
     table = Table()
     table.add_column("check")
@@ -351,7 +261,7 @@ def plan(data: Data = None, database_url: DatabaseUrl = None) -> None:
     from allocation.planner.run import read_problem, replan
     from cli.data_folder import open_database
 
-    with open_database(data, _settings(database_url, None)) as address:
+    with open_database(data, read_settings(database_url)) as address:
         engine = address.app_engine()
         run = replan(engine, greedy.plan, solver="greedy")
         with engine.connect() as connection:
@@ -375,26 +285,6 @@ def demo(
     from cli.demonstration.run import demonstrate
 
     raise typer.Exit(demonstrate(data, once=once, count=studies, seed=seed))
-
-
-def _settings(database_url: str | None, redis_url: str | None) -> Settings:
-    """Read settings; what the command line says goes before the environment."""
-    given: dict[str, Any] = {}
-    if database_url:
-        given["database_url"] = SecretStr(database_url)
-    if redis_url:
-        given["redis_url"] = redis_url
-    try:
-        return Settings(**given)
-    except ValidationError as error:
-        faults = "; ".join(f"RADPOOL_{'.'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors())
-        raise typer.BadParameter(faults) from None
-
-
-def _socket(fd: int | None, where: str) -> socket.socket:
-    from cli.supervisor import listen
-
-    return socket.socket(fileno=fd) if fd is not None else listen(where)
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ class RedisWakeups:
     """Hears Redis publications; while Redis is away it only waits, so its owner looks by the clock."""
 
     def __init__(self, redis_url: str) -> None:
-        self._subscription = _client(redis_url).pubsub(ignore_subscribe_messages=True)
+        self._subscription = _client(redis_url).pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
         self._subscribed = False
 
     def wait(self, seconds: float) -> bool:

@@ -10,9 +10,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, insert, select, text
 
-from allocation.configuration.document import RateCard, Scope
+from allocation.configuration.document import RateCard, Scope, Tariff, Window
 from allocation.configuration.read import Fault, ReadNetwork
 from allocation.configuration.rows import words
+from allocation.pay import rate_card as pay
 from worklist.db.tables.network import exam
 from worklist.db.tables.pay import rate_card, rate_window, tariff
 from worklist.db.tables.people import scope_of_practice
@@ -50,7 +51,10 @@ def add_rate_cards(connection: Connection, read: ReadNetwork) -> list[Fault]:
         standing = connection.execute(
             select(rate_card).where(rate_card.c.code == row.code, rate_card.c.version == row.version)
         ).one_or_none()
-        if standing is None:
+        contradiction = _contradiction(row)
+        if contradiction is not None:
+            faults.append(read.fault(("rate_card", place, "tariffs"), contradiction))
+        elif standing is None:
             _add_rate_card(connection, row)
         elif not _same_card(connection, standing, row):
             faults.append(
@@ -122,6 +126,41 @@ def _add_rate_card(connection: Connection, row: RateCard) -> None:
     connection.execute(insert(tariff), [{"rate_card_id": card_id, **values} for values in _tariff_values(row)])
     if row.windows:
         connection.execute(insert(rate_window), [{"rate_card_id": card_id, **values} for values in _window_values(row)])
+
+
+def _contradiction(row: RateCard) -> str | None:
+    """Say why a card could not be priced in one way only; None where it can."""
+    try:
+        pay.RateCard(
+            id=0,
+            code=row.code,
+            version=row.version,
+            valid_from=row.valid_from,
+            valid_to=row.valid_to,
+            approved_by=row.approved_by,
+            tariffs=tuple(_tariff(one) for one in row.tariffs),
+            windows=tuple(_window(one) for one in row.windows),
+            additional_exam_percent=row.additional_exam_percent,
+        )
+    except pay.InvalidRateCard as error:
+        return str(error)
+    return None
+
+
+def _tariff(one: Tariff) -> pay.Tariff:
+    return pay.Tariff(
+        one.code,
+        pay.TariffUnit(one.unit),
+        one.amount_pence,
+        frozenset(one.purposes),
+        None if one.exam_codes is None else frozenset(one.exam_codes),
+        None if one.modalities is None else frozenset(one.modalities),
+    )
+
+
+def _window(one: Window) -> pay.Window:
+    days = frozenset(_DAYS.index(day) for day in one.days)
+    return pay.Window(one.name, days, one.starts, one.ends, one.bank_holidays, one.multiplier_percent)
 
 
 def _same_card(connection: Connection, standing: Any, row: RateCard) -> bool:

@@ -7,17 +7,19 @@ that is in doubt the pay is held with the reason, never the report. Lines are ap
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, text
 
-from allocation.claims import session_of
-from allocation.pay.pricing import NoTariff, PayableWork, Price, PricedExam, price
+from allocation.pay.payable import read_payable
+from allocation.pay.pricing import NoTariff, PayableWork, Price, price
 from allocation.pay.rate_card import (
     AmbiguousRateCard,
+    InvalidRateCard,
     NoRateCard,
     RateCard,
     Tariff,
@@ -27,11 +29,9 @@ from allocation.pay.rate_card import (
 )
 from worklist import events
 from worklist.bank_holidays import england_bank_holidays
-from worklist.completion import UNMAPPED_MINUTES
 from worklist.db.tables.claims import claim
 from worklist.db.tables.pay import held_pay, pay_line, rate_card, rate_window, tariff
 from worklist.db.tables.people import engagement, reporting_session
-from worklist.db.tables.work import item
 from worklist.events import Event
 from worklist.item import Move
 
@@ -64,7 +64,13 @@ def post(connection: Connection, one: Event) -> None:
                 event_position=one.position,
             )
         )
-        events.append(connection, "pay.held", dimensions={"report": due.report_id, "reason": due.price})
+        events.append(
+            connection,
+            "pay.held",
+            trust=one.trust,
+            item_id=one.item_id,
+            dimensions={"report": due.report_id, "reporter": due.claim.reporter_id, "reason": due.price},
+        )
         return
     connection.execute(insert(pay_line), [_line(due, one, number) for number in range(len(due.price.lines))])
     events.append(
@@ -82,65 +88,85 @@ class Earnings:
 
     report_id: int
     claim: Row[Any]
-    session: Row[Any]
-    payer: str
+    engagement: Row[Any]
     card_id: int | None
     price: Price | str
 
 
-def earnings(connection: Connection, one: Event) -> Earnings | None:
-    """Work out what an event earns, from what stands in the database; None where nothing is due."""
+def earnings(connection: Connection, one: Event, cards: Sequence[RateCard] | None = None) -> Earnings | None:
+    """Work out what an event earns, from what it took down and the rate cards; None where nothing is due.
+
+    `cards` None reads the rate cards.
+    """
     if one.kind != Move.VERIFIED.value or one.dimensions.get("session") is None:
         return None
-    session = connection.execute(
-        select(reporting_session).where(reporting_session.c.id == one.dimensions["session"])
-    ).one()
-    if not session_of(session).pays_per_report:
+    worked = read_payable(one.dimensions)
+    if worked is None or not worked.session_kind.pays_per_report:
         return None
     made = connection.execute(select(claim).where(claim.c.id == one.dimensions["claim"])).one()
-    payer = connection.scalar(select(engagement.c.payer).where(engagement.c.id == session.engagement_id)) or ""
+    post = connection.execute(
+        select(engagement)
+        .join(reporting_session, reporting_session.c.engagement_id == engagement.c.id)
+        .where(reporting_session.c.id == made.session_id)
+    ).one()
     report_id = int(one.dimensions["report"])
-    if one.at > session.ends_at + GRACE:
-        return Earnings(report_id, made, session, payer, None, "verified more than an hour after the session's end")
+    if one.at > worked.session_ends_at + GRACE:
+        return Earnings(report_id, made, post, None, "verified more than an hour after the session's end")
     try:
-        card = card_in_force(rate_cards(connection), session.starts_at)
-        worked = PayableWork(
+        card = card_in_force(rate_cards(connection) if cards is None else cards, worked.session_starts_at)
+        work = PayableWork(
             purpose=str(one.dimensions["purpose"]),
-            exams=_priced_exams(connection, one.item_id),
-            first_opened_at=_first_opened(connection, made),
-            session_starts_at=session.starts_at,
+            exams=worked.exams,
+            first_opened_at=worked.first_opened_at,
+            session_starts_at=worked.session_starts_at,
         )
         year = worked.first_opened_at.year
-        priced = price(worked, card, england_bank_holidays((year - 1, year, year + 1)))
-    except (NoRateCard, AmbiguousRateCard, NoTariff) as error:
-        return Earnings(report_id, made, session, payer, None, str(error))
-    return Earnings(report_id, made, session, payer, card.id, priced)
+        priced = price(work, card, england_bank_holidays((year - 1, year, year + 1)))
+    except (NoRateCard, AmbiguousRateCard, NoTariff, ValueError) as error:  # a card or exams that cannot be priced
+        return Earnings(report_id, made, post, None, str(error))
+    return Earnings(report_id, made, post, card.id, priced)
 
 
 def verify_ledger(connection: Connection) -> tuple[Difference, ...]:
-    """Recompute every report's pay from the events and give those whose lines differ."""
-    posted: dict[int, int] = {
-        row.report_id: int(row.pence)
-        for row in connection.execute(
-            text("SELECT report_id, sum(amount_pence) AS pence FROM pay_line GROUP BY report_id")
-        )
-    }
-    paid_to = connection.scalar(
-        text("SELECT position FROM consumer_checkpoint WHERE consumer = :name"), {"name": CONSUMER}
+    """Recompute every report's pay from the events and give those whose lines differ in anything that counts.
+
+    A reversal must take back one line whole. Events that were parked have earned nothing yet.
+    """
+    expected = _expected_lines(connection)
+    posted: dict[int, dict[str, tuple[Any, ...]]] = defaultdict(dict)
+    pence: Counter[int] = Counter()
+    wrong: set[int] = set(connection.scalars(_WRONG_REVERSALS))
+    for row in connection.execute(select(pay_line)):
+        pence[row.report_id] += row.amount_pence
+        if row.kind == "earning":
+            posted[row.report_id][row.tariff_code] = tuple(getattr(row, name) for name in _WHAT_COUNTS)
+    wrong |= {report_id for report_id in posted.keys() | expected.keys() if posted[report_id] != expected[report_id]}
+    column = _WHAT_COUNTS.index("amount_pence")
+    return tuple(
+        Difference(report_id, sum(line[column] for line in expected[report_id].values()), pence[report_id])
+        for report_id in sorted(wrong)
     )
-    expected: dict[int, int] = {}
+
+
+def _expected_lines(connection: Connection) -> dict[int, dict[str, tuple[Any, ...]]]:
+    """Give what every report should have earned up to the consumer's checkpoint, by report and tariff."""
+    paid_to = connection.scalar(_PAID_TO, {"consumer": CONSUMER}) or 0
+    parked = set(connection.scalars(_PARKED, {"consumer": CONSUMER}))
+    try:
+        cards = rate_cards(connection)
+    except InvalidRateCard:
+        cards = None  # nothing can be priced by them: whatever is posted is not what they say
+    expected: dict[int, dict[str, tuple[Any, ...]]] = defaultdict(dict)
     position = 0
     while batch := events.read_after(connection, position, limit=1000):
         position = batch[-1].position
         for one in batch:
-            due = earnings(connection, one) if one.position <= (paid_to or 0) else None
+            due = earnings(connection, one, cards) if one.position <= paid_to and one.position not in parked else None
             if due is not None and isinstance(due.price, Price):
-                expected[due.report_id] = due.price.total_pence
-    return tuple(
-        Difference(report_id, expected.get(report_id, 0), posted.get(report_id, 0))
-        for report_id in sorted(posted.keys() | expected.keys())
-        if expected.get(report_id, 0) != posted.get(report_id, 0)
-    )
+                for number in range(len(due.price.lines)):
+                    line = _line(due, one, number)
+                    expected[due.report_id][line["tariff_code"]] = tuple(line[name] for name in _WHAT_COUNTS)
+    return expected
 
 
 def rate_cards(connection: Connection) -> list[RateCard]:
@@ -178,35 +204,6 @@ def rate_cards(connection: Connection) -> list[RateCard]:
     ]
 
 
-def _priced_exams(connection: Connection, item_id: int | None) -> tuple[PricedExam, ...]:
-    modality = connection.scalar(select(item.c.modality).where(item.c.id == item_id))
-    rows = connection.execute(
-        text(
-            "SELECT e.code, e.modality, e.reporting_minutes FROM item_exam ie LEFT JOIN exam e ON e.code = ie.exam_code"
-            " WHERE ie.item_id = :item ORDER BY ie.position"
-        ),
-        {"item": item_id},
-    )
-    return tuple(
-        PricedExam(row.code, row.modality or modality, row.reporting_minutes or Decimal(UNMAPPED_MINUTES))
-        for row in rows
-    )
-
-
-def _first_opened(connection: Connection, made: Row[Any]) -> Any:
-    """Give when the reporter first opened the reading in this session: waiting for a better hour gains nothing."""
-    return connection.scalar(
-        select(claim.c.claimed_at)
-        .where(
-            claim.c.reading_id == made.reading_id,
-            claim.c.reporter_id == made.reporter_id,
-            claim.c.session_id == made.session_id,
-        )
-        .order_by(claim.c.claimed_at)
-        .limit(1)
-    )
-
-
 def _line(due: Earnings, one: Event, number: int) -> dict[str, Any]:
     assert isinstance(due.price, Price)
     line = due.price.lines[number]
@@ -216,9 +213,9 @@ def _line(due: Earnings, one: Event, number: int) -> dict[str, Any]:
         "report_id": due.report_id,
         "claim_id": due.claim.id,
         "reporter_id": due.claim.reporter_id,
-        "session_id": due.session.id,
-        "engagement_id": due.session.engagement_id,
-        "payer": due.payer,
+        "session_id": due.claim.session_id,
+        "engagement_id": due.engagement.id,
+        "payer": due.engagement.payer,
         "host": one.trust,
         "tariff_code": line.tariff_code,
         "units": line.units,
@@ -231,3 +228,30 @@ def _line(due: Earnings, one: Event, number: int) -> dict[str, Any]:
         "event_position": one.position,
         "earned_at": one.at,
     }
+
+
+#: Every column of a line that says who is paid what by whom for which work.
+_WHAT_COUNTS = (
+    "claim_id",
+    "reading_id",
+    "reporter_id",
+    "session_id",
+    "engagement_id",
+    "payer",
+    "host",
+    "units",
+    "rate_pence",
+    "multiplier_percent",
+    "window",
+    "amount_pence",
+    "rate_card_id",
+    "event_position",
+    "earned_at",
+)
+_PAID_TO = text("SELECT position FROM consumer_checkpoint WHERE consumer = :consumer")
+_PARKED = text("SELECT position FROM parked_event WHERE consumer = :consumer")
+_WRONG_REVERSALS = text(
+    "SELECT r.report_id FROM pay_line r LEFT JOIN pay_line e ON e.id = r.reverses WHERE r.kind = 'reversal' AND"
+    " (e.kind, e.report_id, e.reporter_id, e.payer, e.host, e.tariff_code, e.amount_pence) IS DISTINCT FROM"
+    " ('earning', r.report_id, r.reporter_id, r.payer, r.host, r.tariff_code, -r.amount_pence)"
+)

@@ -317,6 +317,17 @@ def test_the_next_transaction_of_a_connection_may_take_another_lane(empty: Datab
         assert connection.scalar(text("SELECT count(*) FROM audit.lane WHERE entries > 0")) > 1
 
 
+def test_nothing_temporary_of_a_caller_stands_in_for_the_audits_own(empty: Database) -> None:
+    with empty.app.begin() as connection:
+        connection.execute(text("SET LOCAL search_path = pg_temp, pg_catalog, public"))
+        for table in ("lane", "entry", "test_clock"):
+            connection.execute(text(f"CREATE TEMPORARY TABLE {table} (stands int)"))
+        for kind in ("bytea", "int2", "text", "timestamptz"):
+            connection.execute(text(f"CREATE DOMAIN pg_temp.{kind} AS pg_catalog.{kind} CHECK (false)"))
+        connection.execute(text("SELECT audit.append('one', 'act', '{}', '{}')"))
+    assert _verify(empty, None) == Verdict(1, 0, ())
+
+
 def test_writers_do_not_wait_for_each_other(empty: Database) -> None:
     with empty.app.connect() as one, empty.app.connect() as other:
         other.execute(text("SET lock_timeout = '100ms'"))
