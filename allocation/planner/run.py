@@ -150,7 +150,8 @@ def _write(connection: Connection, found: Plan) -> int:
         }
         for one in found.assigned
         if (row := standing.get(one.reading_id)) is None
-        or (row.reporter_id, row.session_id, row.rank) != (one.reporter_id, one.session_id, one.rank)
+        or (row.reporter_id, row.session_id, row.rank, row.valid_until)
+        != (one.reporter_id, one.session_id, one.rank, one.valid_until)
     ]
     if different:
         statement = upsert(assignment)
@@ -177,7 +178,7 @@ _WAITING = text(
     SELECT r.id, r.item_id, r.profile_id, r.trust_ods, p.ionising, i.modality, r.purpose, r.for_radiologist,
            r.due_at, r.reporting_minutes,
            (SELECT e.subspecialty FROM item_exam ie JOIN exam e ON e.code = ie.exam_code
-            WHERE ie.item_id = r.item_id ORDER BY e.reporting_minutes DESC LIMIT 1) AS subspecialty
+            WHERE ie.item_id = r.item_id ORDER BY e.reporting_minutes DESC, e.code LIMIT 1) AS subspecialty
     FROM reading r JOIN profile p ON p.id = r.profile_id JOIN item i ON i.id = r.item_id
     WHERE r.state = 'open' AND r.free_from <= radpool_now()
     ORDER BY r.due_at, r.id

@@ -140,7 +140,7 @@ BEGIN
   END IF;
   mine := set_config('radpool.audit_lane', free.lane::pg_catalog.text, true);
   new_link := audit.link_of(free.head, free.lane, free.entries + 1, moment, actor, action, items, digest);
-  INSERT INTO entry (lane, sequence, at, actor, action, items, payload, payload_digest, link)
+  INSERT INTO audit.entry (lane, sequence, at, actor, action, items, payload, payload_digest, link)
     VALUES (free.lane, free.entries + 1, moment, actor, action, items, payload, digest, new_link);
   UPDATE audit.lane l SET entries = free.entries + 1, head = new_link WHERE l.lane = free.lane;
 END $$;
