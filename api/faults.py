@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import traceback
-from pathlib import Path
-
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import problem
+from worklist.raised import where_raised
 
 log = structlog.get_logger(__name__)
-
-_FRAMES = 4
 
 
 class AnswerCut(RuntimeError):
@@ -37,13 +33,7 @@ class LastResort:
         try:
             await self._app(scope, receive, watched)
         except Exception as error:
-            log.error("unforeseen fault", error=type(error).__name__, where=_where(error))
+            log.error("unforeseen fault", error=type(error).__name__, where=where_raised(error))
             if scope["type"] != "http" or begun:
                 raise AnswerCut from None
             await problem(500, "fault", "Our fault", "something failed here; nothing was changed")(scope, receive, send)
-
-
-def _where(error: Exception) -> str:
-    """Give the innermost places that the error passed, the last one first."""
-    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
-    return " < ".join(f"{Path(one.filename).name}:{one.lineno}" for one in reversed(frames))

@@ -1,8 +1,8 @@
 """Measures how many objects a second radpool takes in, beside storage servers written by others.
 
-One sender for all: DCMTK's storescu over the loopback, each object sent once to each server. The goals
-are set beside what each peer does with an object, not beside what it keeps of it. It must not start
-servers or make objects; `store_servers` and `store_objects` do.
+One sender for all: DCMTK's storescu over the loopback. A sender sends one study over one association and is
+timed from its start to its end, as a modality's user waits for it. It must not start servers or make objects;
+`store_servers` and `store_objects` do.
 """
 
 from __future__ import annotations
@@ -46,13 +46,15 @@ _PDU_BYTES = 131072
 
 @dataclass(frozen=True, slots=True)
 class _Size:
+    """Rounds, and objects that each sender sends in one."""
+
     rounds: int
     large: int
     small: int
 
 
-_REAL = _Size(rounds=3, large=200, small=800)
-_SMALL = _Size(rounds=1, large=8, small=16)
+_REAL = _Size(rounds=5, large=50, small=200)
+_SMALL = _Size(rounds=1, large=2, small=4)
 
 #: Objects per second of each round, by object size, number of senders and server.
 _Rates = dict[tuple[str, int, str], list[float]]
@@ -63,14 +65,17 @@ def run(plan: Plan) -> list[Row]:
     size = _SMALL if plan.small else _REAL
     if shutil.which("storescu") is None:
         raise SystemExit("the sender is missing: install DCMTK (Debian: dcmtk)")
-    say(f"ingest: seed {plan.seed}, {size.rounds} rounds; {size.large} large and {size.small} small objects each")
+    say(f"ingest: seed {plan.seed}, {size.rounds} rounds; {size.large} large or {size.small} small objects a sender")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="radpool-benchmark-")))
         ours = stack.enter_context(radpool(folder / "radpool"))
         others = [stack.enter_context(peer) for peer in peers(folder)]
         say(f"sender: {' '.join(_sender(0, folder)[:-2])} PORT FOLDER (TCP_NODELAY=1)")
-        rates = _measure([ours, *others], folder, size, plan.seed)
-        sent = size.rounds * sum(_sent(count, senders) for count in (size.large, size.small) for senders in _SENDERS)
+        one = write_objects(folder / "one", "small", 1, f"{plan.seed}.one")
+        alone = ", ".join(f"{each.name} {_send(each, [one]) * 1000:.0f}" for each in (ours, *others))
+        say(f"a sender with a single object takes, in ms (this is part of every figure): {alone}")
+        rates = _measure([ours, *others], folder / "objects", size, plan.seed)
+        sent = 1 + size.rounds * sum(_SENDERS) * (size.large + size.small)
         kept = ours.kept()
         assert kept == sent, f"radpool was sent {sent} objects and kept {kept}"
         say(f"radpool kept all of the {sent} objects that it was sent")
@@ -96,29 +101,21 @@ def _measure(servers: Sequence[Server], folder: Path, size: _Size, seed: int) ->
     for number in range(size.rounds):
         for kind, count in (("large", size.large), ("small", size.small)):
             for senders in _SENDERS:
-                objects = folder / "objects"
-                name = f"{seed}.{number}.{kind}.{senders}"
-                one = [write_objects(objects / f"one-{each}", kind, 1, f"{name}.one.{each}") for each in range(senders)]
-                all_ = [
-                    write_objects(objects / f"all-{each}", kind, count // senders, f"{name}.all.{each}")
+                studies = [
+                    write_objects(folder / str(each), kind, count, f"{seed}.{number}.{kind}.{senders}.{each}")
                     for each in range(senders)
                 ]
-                for server in (*servers[number % len(servers) :], *servers[: number % len(servers)]):
-                    start = _send(server, one)
-                    seconds = _send(server, all_) - start
-                    rate = senders * (count // senders - 1) / max(seconds, 1e-3)
-                    rates[kind, senders, server.name].append(rate)
-                shutil.rmtree(objects)
+                turned = number % len(servers)
+                for server in (*servers[turned:], *servers[:turned]):
+                    rates[kind, senders, server.name].append(senders * count / _send(server, studies))
+                shutil.rmtree(folder)
                 told = ", ".join(f"{one.name} {rates[kind, senders, one.name][-1]:.0f}" for one in servers)
                 say(f"  round {number + 1}, {kind}, {senders} sender(s), objects/s: {told}")
     return rates
 
 
 def _send(server: Server, folders: Sequence[Path]) -> float:
-    """Send each folder by a process of its own, all at once, and give the seconds until the last has ended.
-
-    The same with one object each is taken off, so that the start of a sender is not counted.
-    """
+    """Send each folder by a process of its own, all at once, and give the seconds until the last has ended."""
     environment = {**os.environ, "TCP_NODELAY": "1"}
     began = time.perf_counter()
     running = [subprocess.Popen(_sender(server.port, each), env=environment) for each in folders]
@@ -132,8 +129,3 @@ def _send(server: Server, folders: Sequence[Path]) -> float:
 def _sender(port: int, folder: Path) -> list[str]:
     pdu = ("--max-pdu", str(_PDU_BYTES), "--max-send-pdu", str(_PDU_BYTES))
     return ["storescu", "-q", "-aet", AE_TITLE, "-aec", "RADPOOL", *pdu, "+sd", HOST, str(port), str(folder)]
-
-
-def _sent(count: int, senders: int) -> int:
-    """Give how many objects a server gets in one round: of each sender all, and one before."""
-    return senders * (count // senders) + senders

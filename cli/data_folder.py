@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 
 from cli.settings import Settings
 from worklist.db import embedded
@@ -83,10 +84,43 @@ def open_database(data: Path | None, settings: Settings) -> Iterator[DatabaseAdd
         embedded.stop(cluster)
 
 
+def acting_as(url: str, role: str | None) -> str:
+    """Give a URL by which any program connects as `role`; None leaves the URL's own login."""
+    if role is None:
+        return url
+    # Without the usual space: it would be written as a plus, which libpq leaves as it is.
+    return make_url(url).update_query_dict({"options": f"-crole={role}"}).render_as_string(hide_password=False)
+
+
 def prepare(data: Path) -> None:
     """Make the data folder, for its owner alone."""
     data.mkdir(parents=True, exist_ok=True)
     (data / "secrets").mkdir(mode=0o700, exist_ok=True)
+
+
+@contextmanager
+def served_alone(data: Path) -> Iterator[None]:
+    """Hold a data folder for one server; what a killed one announced is withdrawn.
+
+    Raises
+    ------
+    FolderInUse
+        If a server runs on it.
+    """
+    with (data / "serve.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FolderInUse(data) from None
+        (data / "run.json").unlink(missing_ok=True)
+        yield
+
+
+class FolderInUse(RuntimeError):
+    """Another server runs on the data folder."""
+
+    def __init__(self, data: Path) -> None:
+        super().__init__(f"another `radpool serve` runs on {data}; stop it first, or take another --data folder")
 
 
 def remember_url(data: Path, url: str | None) -> None:

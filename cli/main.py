@@ -121,13 +121,14 @@ def import_(
             connection.rollback()
         else:
             connection.commit()
-    table = Table(title="Dry run: nothing was changed" if check else "Imported")
+    print("Dry run: nothing was changed" if check else "Imported")
+    table = Table()
     table.add_column("table")
     table.add_column("rows", justify="right")
     for name, rows in done.rows.items():
         table.add_row(name, str(rows))
-    table.caption = f"{done.reprofiled} waiting items get another profile"
     Console().print(table)
+    print(f"{done.reprofiled} waiting items get another profile")
 
 
 @app.command()
@@ -193,7 +194,7 @@ def db_url(
     print(app_url(address) if role == "app" else owner_url(address))
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})  # -10s is a duration
 def clock(
     by: Annotated[str, typer.Argument(help="How far: +3h, +90m, +2d, -10s; 0s only shows the time.")] = "0s",
     data: Data = None,

@@ -9,13 +9,18 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from types import TracebackType
 
 import structlog
+
+from worklist.raised import where_raised
 
 
 def configure_logs(level: str, service: str) -> None:
     """Write one line of key=value per event to standard error, with the service's name."""
-    logging.basicConfig(level=level, format=f"%(asctime)s %(levelname)s [{service}] %(name)s: %(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_PlacesOnly(f"%(asctime)s %(levelname)s [{service}] %(name)s: %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     structlog.configure(
         processors=[
@@ -79,10 +84,23 @@ def every(seconds: float, stop: threading.Event, act: Callable[[], object], *, n
     return thread
 
 
+class _PlacesOnly(logging.Formatter):
+    """Writes of an error its type and where it was raised, never what it said."""
+
+    def formatException(  # noqa: N802 - the name that logging calls
+        self, ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+    ) -> str:
+        """Render an error."""
+        return f"{type(ei[1]).__name__} at {where_raised(ei[1])}" if ei[1] is not None else ""
+
+
 def _only_types(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Replace a traceback by the error's type: messages of drivers can quote values."""
     info = event.pop("exc_info", None)
     if info:
         kind = sys.exc_info()[0] if info is True else type(info)
         event["error"] = getattr(kind, "__name__", "error")
+        error = sys.exc_info()[1] if info is True else info
+        if isinstance(error, BaseException):
+            event["where"] = where_raised(error)
     return event

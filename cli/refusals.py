@@ -7,6 +7,7 @@ from sqlalchemy.exc import OperationalError
 from allocation.configuration.read import InvalidConfiguration
 from allocation.workforce import UnknownReporter
 from api.accounts import AccountRefused
+from cli.data_folder import FolderInUse
 from worklist.clock import ClockFixed, ClockWasMoved
 from worklist.db.embedded import EmbeddedPostgresError
 from worklist.db.migrate import SchemaOutOfDate
@@ -16,6 +17,7 @@ REFUSALS: tuple[type[Exception], ...] = (
     ClockFixed,
     ClockWasMoved,
     EmbeddedPostgresError,
+    FolderInUse,
     InvalidConfiguration,
     OperationalError,
     OSError,

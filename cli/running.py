@@ -9,13 +9,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
-from cli.data_folder import APP_ROLE
+from cli.data_folder import APP_ROLE, acting_as
 from cli.process import configure_logs, stop_event
 from cli.settings import Settings
 from worklist.db.engine import make_engine
-from worklist.db.migrate import require_newest
+from worklist.db.migrate import SchemaOutOfDate, require_newest
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,12 @@ def service(name: str, data: Path | None, settings: Settings, *, pool_size: int)
     try:
         with engine.connect() as connection:
             require_newest(connection)
-        yield Running(engine, url, settings, stop)
+        yield Running(engine, acting_as(url, role), settings, stop)
+    except (SchemaOutOfDate, OperationalError):
+        raise
+    except Exception as error:
+        # What an error says may quote values; it is not for a log.
+        log.exception("the service failed", service=name)
+        raise SystemExit(1) from error
     finally:
         engine.dispose()

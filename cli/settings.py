@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -33,4 +33,4 @@ class Settings(BaseSettings):
         default=60, description="how often the audit's heads are signed outside the database"
     )
     token_days: Annotated[int, Field(ge=1, le=3650)] = Field(default=90, description="how long a bearer token lasts")
-    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="what is logged")

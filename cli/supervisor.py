@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
-from sqlalchemy import make_url, text
+from sqlalchemy import text
 
 from cli import data_folder
 from cli.data_folder import DatabaseAddress
@@ -33,6 +33,8 @@ log = structlog.get_logger(__name__)
 #: Pause before a process that died is started again: at once the first time, then longer.
 _RESTART_SECONDS = (0.0, 0.5, 1.0, 2.0, 5.0)
 _READY_SECONDS = 60.0
+#: Who lived this long died of something new.
+_HEALTHY_SECONDS = 60.0
 #: A service that died this often before anything was ready will not come up.
 _HOPELESS_DEATHS = 3
 _STOP_SECONDS = 15.0
@@ -55,6 +57,7 @@ class Child:
     listening_socket: socket.socket | None = None
     process: subprocess.Popen[bytes] | None = None
     deaths: int = 0
+    started_at: float = 0.0
     start_again_at: float = 0.0
 
 
@@ -73,6 +76,7 @@ class Supervisor:
         """Start everything, say where it is, keep it up until `stop`; gives the exit status."""
         data_folder.prepare(self.data)
         with contextlib.ExitStack() as undo:
+            undo.enter_context(data_folder.served_alone(self.data))
             sockets = {
                 name: undo.enter_context(_listen(name, getattr(self.addresses, name)))
                 for name in ("http", "dicom", "hl7")
@@ -97,7 +101,7 @@ class Supervisor:
                 log.error("not ready; see the messages above")
                 return 1
             self._announce(sockets, address)
-            self._watch(address, lifeline)
+            self._watch(sockets, address, lifeline)
         (self.data / "run.json").unlink(missing_ok=True)
         return 0
 
@@ -136,6 +140,9 @@ class Supervisor:
         }
         if self.settings.redis_url is not None:
             environment["RADPOOL_REDIS_URL"] = self.settings.redis_url
+        if self.settings.redis_url is not None:
+            environment["RADPOOL_REDIS_URL"] = self.settings.redis_url
+        child.started_at = time.monotonic()
         child.process = subprocess.Popen(
             command, env=environment, pass_fds=passed, stdin=subprocess.DEVNULL, start_new_session=True
         )
@@ -163,12 +170,19 @@ class Supervisor:
         data_folder.write_run_file(self.data, run)
         print(json.dumps(run), flush=True)
 
-    def _watch(self, address: DatabaseAddress, lifeline: int) -> None:
+    def _watch(self, sockets: dict[str, socket.socket], address: DatabaseAddress, lifeline: int) -> None:
         """Start again what dies, until told to stop."""
         while not self.stop.wait(0.1):
             self._revive(address, lifeline)
-            if self.settings.database_url is None and embedded.running(self.data) is None:
-                address = self._restart_database(address)
+            try:
+                if self.settings.database_url is None and embedded.running(self.data) is None:
+                    found = self._restart_database(address)
+                    if found != address:
+                        address = found
+                        self._announce(sockets, address)
+            except embedded.EmbeddedPostgresError:
+                log.exception("the database does not start; will try again")
+                self.stop.wait(1.0)
 
     def _revive(self, address: DatabaseAddress, lifeline: int) -> None:
         """Start services that died again, each after a pause that grows with its deaths."""
@@ -177,6 +191,8 @@ class Supervisor:
                 if time.monotonic() >= child.start_again_at:
                     self._start(child, address, lifeline)
             elif child.process.poll() is not None:
+                if time.monotonic() - child.started_at > _HEALTHY_SECONDS:
+                    child.deaths = 0
                 pause = _RESTART_SECONDS[min(child.deaths, len(_RESTART_SECONDS) - 1)]
                 log.warning("a service died", service=child.service, status=child.process.returncode, pause=pause)
                 child.deaths += 1
@@ -209,18 +225,12 @@ class Supervisor:
 
 def app_url(address: DatabaseAddress) -> str:
     """Give a URL that connects as the application role, for other programs."""
-    if address.app_role is None:
-        return address.app_url
-    url = make_url(address.app_url).update_query_dict({"options": f"-c role={address.app_role}"})
-    return url.render_as_string(hide_password=False)
+    return data_folder.acting_as(address.app_url, address.app_role)
 
 
 def owner_url(address: DatabaseAddress) -> str:
     """Give a URL that connects as the owner role, for other programs."""
-    if address.owner_role is None:
-        return address.owner_url
-    url = make_url(address.owner_url).update_query_dict({"options": f"-c role={address.owner_role}"})
-    return url.render_as_string(hide_password=False)
+    return data_folder.acting_as(address.owner_url, address.owner_role)
 
 
 def listen(where: str) -> socket.socket:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from sqlalchemy import Engine
@@ -19,6 +21,7 @@ def run(
     app = make_app(engine, database_url, redis_url=settings.redis_url, lease_seconds=settings.lease_seconds)
     config = uvicorn.Config(
         app,
+        log_config=None,
         log_level=settings.log_level.lower(),
         access_log=False,
         server_header=False,
@@ -26,11 +29,21 @@ def run(
         limit_concurrency=2000,
         h11_max_incomplete_event_size=65536,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
 
     def end_with_parent() -> None:
         stop.wait()
+        app.state.follower.stop()  # open streams would hold the end up
         server.should_exit = True
 
     threading.Thread(target=end_with_parent, name="stopper", daemon=True).start()
     server.run(sockets=[listening_socket])
+
+
+class _Server(uvicorn.Server):
+    """Leaves the signals to `stop_event`, so that open streams hear of the end before the server waits for them."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
