@@ -37,12 +37,13 @@ def listening(database_url: str, redis_url: str | None) -> Iterator[Wakeups]:
 
 
 def publish(redis_url: str | None, position: int) -> None:
-    """Tell Redis listeners of a new position; a Redis that is away is left alone."""
-    if not redis_url:
+    """Tell Redis listeners of a new position; a Redis that is away, or hangs, is left alone for a while."""
+    if not redis_url or time.monotonic() < _away_until.get(redis_url, 0.0):
         return
     try:
         _client(redis_url).publish(CHANNEL, str(position))
     except redis.RedisError as error:
+        _away_until[redis_url] = time.monotonic() + _AWAY_SECONDS
         log.warning("redis is away; work goes on without it", error=type(error).__name__)
 
 
@@ -100,10 +101,19 @@ class RedisWakeups:
         self._subscription.close()
 
 
+#: Who publishes waits no longer than this for an answer; after none it does without for a while.
+_PATIENCE_SECONDS, _AWAY_SECONDS = 0.25, 1.0
+
 _clients: dict[str, redis.Redis] = {}
+_away_until: dict[str, float] = {}
 
 
 def _client(redis_url: str) -> redis.Redis:
     if redis_url not in _clients:
-        _clients[redis_url] = redis.Redis.from_url(redis_url, socket_connect_timeout=1, health_check_interval=15)
+        _clients[redis_url] = redis.Redis.from_url(
+            redis_url,
+            socket_connect_timeout=_PATIENCE_SECONDS,
+            socket_timeout=_PATIENCE_SECONDS,
+            health_check_interval=15,
+        )
     return _clients[redis_url]

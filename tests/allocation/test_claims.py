@@ -31,10 +31,15 @@ PRELIMINARY = ReportGiven(ReportStatus.PRELIMINARY, "words")
 
 
 class TestManyAtOnce:
-    """Fifty reporters ask at once."""
+    """Fifty reporters ask at once; in the long form two hundred."""
 
-    def test_no_item_is_claimed_twice_none_is_left_and_nobody_is_sent_away_early(self, network: Database) -> None:
-        items = [(one := arrive(network)), *multiply(network, one, 499)]
+    @pytest.mark.parametrize(
+        ("claimers", "count"), [(50, 500), pytest.param(200, 10_000, marks=pytest.mark.proof, id="long")]
+    )
+    def test_no_item_is_claimed_twice_none_is_left_and_nobody_is_sent_away_early(
+        self, network: Database, claimers: int, count: int
+    ) -> None:
+        items = [(one := arrive(network)), *multiply(network, one, count - 1)]
         who = [reporter_id(network, "hart"), reporter_id(network, "reed")]
         left = threading.Lock(), Counter[int]()
 
@@ -49,12 +54,12 @@ class TestManyAtOnce:
             assert free == 0, "sent away while a reading was free"
             return mine
 
-        with ThreadPoolExecutor(50) as pool:
-            claimed = [item for mine in pool.map(claim_until_none, range(50)) for item in mine]
+        with ThreadPoolExecutor(claimers) as pool:
+            claimed = [item for mine in pool.map(claim_until_none, range(claimers)) for item in mine]
         assert sorted(claimed) == sorted(items)
         with network.owner.connect() as connection:
-            assert connection.scalar(text("SELECT count(*) FROM claim WHERE ended_at IS NULL")) == 500
-            assert connection.scalar(text("SELECT count(*) FROM event WHERE kind = 'item.claimed'")) == 500
+            assert connection.scalar(text("SELECT count(*) FROM claim WHERE ended_at IS NULL")) == count
+            assert connection.scalar(text("SELECT count(*) FROM event WHERE kind = 'item.claimed'")) == count
 
     def test_of_two_who_want_the_same_item_one_gets_it(self, network: Database) -> None:
         who = [reporter_id(network, "hart"), reporter_id(network, "reed")]
