@@ -205,7 +205,7 @@ class Supervisor:
         if found != address:
             for child in self._children:
                 if child.process is not None:
-                    child.process.send_signal(signal.SIGTERM)
+                    child.process.kill()  # an orderly end could wait for the database that is gone
         return found
 
     def _end_children(self) -> None:

@@ -1,6 +1,6 @@
 """Tells where an error was raised without what it said: messages of drivers and parsers quote values.
 
-Pure. It must not log.
+It must not log.
 """
 
 from __future__ import annotations

@@ -18,6 +18,8 @@ from worklist.sequencer import CHANNEL
 
 log = structlog.get_logger(__name__)
 
+_CONNECT_SECONDS = 10
+
 
 class Wakeups(Protocol):
     """Waits for news."""
@@ -59,7 +61,7 @@ class PostgresWakeups:
         deadline = time.monotonic() + seconds
         try:
             if self._connection is None:
-                self._connection = psycopg.connect(self._url, autocommit=True)
+                self._connection = psycopg.connect(self._url, autocommit=True, connect_timeout=_CONNECT_SECONDS)
                 self._connection.execute(f"LISTEN {CHANNEL}")
             return any(True for _ in self._connection.notifies(timeout=seconds, stop_after=1))
         except psycopg.Error:
