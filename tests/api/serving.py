@@ -15,7 +15,9 @@ import uvicorn
 from fastapi import FastAPI
 
 from api.accounts import add_user, issue_token
+from api.acts import Services
 from api.app import make_app
+from api.live import Follower
 from api.permissions import NEEDS_TRUST, Role
 from tests.conftest import Database
 from worklist.sequencer import sequence
@@ -83,6 +85,18 @@ def person(served: Served, role: Role, trust: str | None = None) -> httpx.Client
 def serving(database: Database) -> Iterator[Served]:
     """Serve a database's application until the block ends."""
     app = make_app(database.app, database.app_url, lease_seconds=LEASE_SECONDS)
+    with listening(app) as url:
+        served = Served(database, app, url)
+        try:
+            yield served
+        finally:
+            served.close()
+            app.state.follower.stop()
+
+
+@contextmanager
+def listening(app: FastAPI) -> Iterator[str]:
+    """Run an application on a free port in a thread until the block ends, and give its address."""
     bound = socket.create_server(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
@@ -91,15 +105,28 @@ def serving(database: Database) -> Iterator[Served]:
     deadline = time.monotonic() + 20
     while not server.started and thread.is_alive() and time.monotonic() < deadline:
         time.sleep(0.005)
-    served = Served(database, app, "http://{}:{}".format(*bound.getsockname()))
+    try:
+        yield "http://{}:{}".format(*bound.getsockname())
+    finally:
+        server.should_exit = True
+        thread.join()
+        bound.close()
+
+
+@contextmanager
+def turned_to(app: FastAPI, url: str, database: Database) -> Iterator[Served]:
+    """Let a running application serve another database until the block ends: cheaper than one more application."""
+    before = app.state.services, app.state.follower
+    app.state.services = Services(database.app, LEASE_SECONDS)
+    app.state.follower = Follower(database.app, database.app_url, None)
+    app.state.follower.start()
+    served = Served(database, app, url)
     try:
         yield served
     finally:
         served.close()
         app.state.follower.stop()
-        server.should_exit = True
-        thread.join()
-        bound.close()
+        app.state.services, app.state.follower = before
 
 
 def problem_of(response: httpx.Response, status: int, kind: str) -> dict[str, Any]:

@@ -102,7 +102,7 @@ def _work(app: Engine, owner: Engine) -> list[Worked]:
         apply(connection, demonstration_network(), by="test")
     for study in made:
         _take_in(app, study)
-    _stand_at_now(owner, seconds_later=5)
+    _stand_at_now(owner, seconds_later=600)  # however long taking in took
     complete_quiet_studies(app, limit=2 * COUNT)
     with owner.begin() as connection:
         reporters = list(load_reporters(connection).values())

@@ -14,9 +14,9 @@ from worklist.db.migrate import migrate, require_newest
 
 @pytest.fixture
 def address(cluster: embedded.Cluster) -> Iterator[DatabaseAddress]:
-    embedded.clone_database(cluster, "template1", "given")
-    yield given(cluster.url("superuser", "given"))
-    embedded.drop_database(cluster, "given")
+    embedded.clone_database(cluster, "template1", "given_without_rights")
+    yield given(cluster.url("superuser", "given_without_rights"))
+    embedded.drop_database(cluster, "given_without_rights")
 
 
 def test_a_database_in_which_the_owner_role_has_no_rights_yet_is_migrated(address: DatabaseAddress) -> None:
