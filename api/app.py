@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -39,6 +40,7 @@ def make_app(
         follower.start()
         yield
         follower.stop()
+        await asyncio.to_thread(follower.join)
 
     app = FastAPI(
         title="radpool",

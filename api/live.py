@@ -72,6 +72,11 @@ class Follower:
         for stream in self._taken():
             stream.loop.call_soon_threadsafe(_end, stream)
 
+    def join(self) -> None:
+        """Wait until following has ended, after `stop`; a second at most."""
+        if self._thread is not None:
+            self._thread.join()
+
     def add(self, stream: Stream) -> None:
         """Hand events to a stream from now on."""
         with self._lock:

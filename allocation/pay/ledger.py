@@ -51,9 +51,9 @@ class Difference:
 
 
 def post(connection: Connection, one: Event) -> None:
-    """Post what a verified report earns; other events and unpaid time earn nothing."""
+    """Post what a verified report earns; other events, unpaid time and what was posted before earn nothing."""
     due = earnings(connection, one)
-    if due is None:
+    if due is None or connection.scalar(_DEALT_WITH, {"report": due.report_id}):
         return
     if isinstance(due.price, str):
         connection.execute(
@@ -247,6 +247,10 @@ _WHAT_COUNTS = (
     "rate_card_id",
     "event_position",
     "earned_at",
+)
+_DEALT_WITH = text(
+    "SELECT EXISTS (SELECT FROM pay_line WHERE report_id = :report)"
+    " OR EXISTS (SELECT FROM held_pay WHERE report_id = :report)"
 )
 _PAID_TO = text("SELECT position FROM consumer_checkpoint WHERE consumer = :consumer")
 _PARKED = text("SELECT position FROM parked_event WHERE consumer = :consumer")

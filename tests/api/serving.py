@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy import QueuePool, text
 
 from api.accounts import add_user, issue_token
 from api.acts import Services
@@ -20,7 +21,7 @@ from api.app import make_app
 from api.live import Follower
 from api.permissions import NEEDS_TRUST, Role
 from tests.conftest import Database
-from worklist.sequencer import sequence
+from worklist.sequencer import CHANNEL, sequence
 
 LEASE_SECONDS = 900.0
 
@@ -60,7 +61,7 @@ class Served:
     def client(self, token: str | None = None) -> httpx.Client:
         """Give a client that carries a token, or none."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        return httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=20)
+        return httpx.Client(base_url=f"{self.url}/api/v1", headers=headers, timeout=20, verify=False)
 
     def sequence(self) -> int:
         """Give positions to what was committed, and the newest position."""
@@ -126,7 +127,20 @@ def turned_to(app: FastAPI, url: str, database: Database) -> Iterator[Served]:
     finally:
         served.close()
         app.state.follower.stop()
+        with database.owner.begin() as connection:  # a wake-up, so that its thread sees that it is to end
+            connection.execute(text("SELECT pg_notify(:channel, '')"), {"channel": CHANNEL})
+        app.state.follower.join()
+        _wait_until_idle(database)
         app.state.services, app.state.follower = before
+
+
+def _wait_until_idle(database: Database) -> None:
+    """Wait for what a stream that was just left still reads: a connection opened later would be nobody's."""
+    pool = database.app.pool
+    assert isinstance(pool, QueuePool)
+    deadline = time.monotonic() + 10
+    while pool.checkedout() and time.monotonic() < deadline:
+        time.sleep(0.005)
 
 
 def problem_of(response: httpx.Response, status: int, kind: str) -> dict[str, Any]:

@@ -6,12 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
+from psycopg import sql
 from sqlalchemy import text
 
 from tests.api.serving import Served, problem_of
 from tests.api.test_claims import act, claim, count
 from tests.builders import arrive
+from worklist.db import embedded
 
 
 def test_the_same_request_under_the_same_key_is_answered_as_the_first_was(api: Served) -> None:
@@ -108,17 +111,23 @@ def test_a_key_is_between_1_and_200_characters(api: Served, key: str) -> None:
     problem_of(keyed(api, key, "/claims", {}), 422, "invalid-request")
 
 
-def test_a_transaction_that_lost_a_deadlock_is_tried_again(api: Served) -> None:
+def test_a_transaction_that_lost_a_deadlock_is_tried_again(api: Served, cluster: embedded.Cluster) -> None:
     """A suspension that holds the item and wants the reporter, whom the claim for the item has locked."""
     item_id = arrive(api.database)
-    with api.database.owner.connect() as connection, ThreadPoolExecutor(1) as pool:
-        connection.execute(text("SELECT FROM item WHERE id = :id FOR UPDATE"), {"id": item_id})
+    api.reporter("hart")
+    name = str(api.database.app.url.database)
+    with psycopg.connect(cluster.url("superuser", name), autocommit=True) as setting:
+        # Who waits looks for a deadlock once, after this long; the request is to be the one that finds it.
+        setting.execute(sql.SQL("ALTER DATABASE {} SET deadlock_timeout = '3s'").format(sql.Identifier(name)))
+    api.database.app.dispose()
+    with psycopg.connect(cluster.url("superuser", name)) as suspending, ThreadPoolExecutor(1) as pool:
+        suspending.execute("SET deadlock_timeout = '60s'")
+        suspending.execute("SELECT FROM item WHERE id = %s FOR UPDATE", [item_id])
         asked = pool.submit(lambda: claim(api, "hart", item_id=item_id))
         wait_until_somebody_waits(api)
-        connection.execute(text("SELECT FROM reporter WHERE code = 'hart' FOR UPDATE"))
-        connection.commit()
+        suspending.execute("SELECT FROM reporter WHERE code = 'hart' FOR UPDATE")
+        suspending.commit()
         assert asked.result()["item"]["id"] == item_id
-    assert count(api, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") == 1
 
 
 def keyed(api: Served, key: str, path: str, body: dict[str, Any]) -> httpx.Response:

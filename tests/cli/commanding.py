@@ -41,7 +41,9 @@ class Server:
 
     def client(self, user: str) -> httpx.Client:
         token = self.command("token", "--user", user).strip()
-        return httpx.Client(base_url=f"{self.url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=30)
+        return httpx.Client(
+            base_url=f"{self.url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=30, verify=False
+        )
 
     def service(self, name: str) -> int:
         """Give the process number of one service."""

@@ -11,6 +11,9 @@ from worklist.viewer import Viewer
 
 __all__ = ["Viewer", "make_engine", "transaction", "view_as"]
 
+#: A host that takes the connection and says nothing is given up after this long.
+_CONNECT_SECONDS = 10
+
 
 def make_engine(url: str, *, pool_size: int = 10, role: str | None = None) -> Engine:
     """Make an engine for a `postgresql://` URL.
@@ -20,7 +23,7 @@ def make_engine(url: str, *, pool_size: int = 10, role: str | None = None) -> En
     """
     options = f"-c role={role}" if role else ""
     address = make_url(url).set(drivername="postgresql+psycopg")
-    connect_args: dict[str, object] = {"application_name": "radpool"}
+    connect_args: dict[str, object] = {"application_name": "radpool", "connect_timeout": _CONNECT_SECONDS}
     if options:
         connect_args["options"] = options
     return create_engine(

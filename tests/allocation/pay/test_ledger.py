@@ -236,6 +236,8 @@ def test_a_consumer_that_dies_half_way_and_one_that_runs_twice_pay_exactly_once(
     drain(network)
     assert count(network, "SELECT count(*) FROM pay_line") == 6
     assert count(network, "SELECT sum(amount_pence) FROM pay_line") == 1800
+    assert count(network, "SELECT count(*) FROM parked_event") == 0
+    assert differences(network) == ()
 
 
 def test_later_corrections_change_neither_the_pay_nor_its_proof(network: Database) -> None:
