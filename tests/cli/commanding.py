@@ -45,11 +45,6 @@ class Server:
             base_url=f"{self.url}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=30, verify=False
         )
 
-    def service(self, name: str) -> int:
-        """Give the process number of one service."""
-        (found,) = [pid for pid, words in children_of(self.process.pid).items() if words[3:5] == ["serve", name]]
-        return found
-
     def log(self) -> str:
         return (self.data / "server.log").read_text()
 
