@@ -16,12 +16,12 @@ from functools import partial
 from time import monotonic
 
 from dicom_listener.admission import Admit
-from dicom_listener.association import Association, Service
-from dicom_listener.command_set import C_ECHO_RQ, C_STORE_RQ
 from dicom_listener.limits import Limits
 from dicom_listener.services.echo import echo
 from dicom_listener.services.storage import Receive, Refuse, store
-from dicom_listener.stream import Drain
+from dicom_listener.upper_layer.association import Association, Service
+from dicom_listener.upper_layer.command_set import C_ECHO_RQ, C_STORE_RQ
+from dicom_listener.upper_layer.stream import Drain
 
 _ACCEPT_PAUSE_SECONDS = 0.1
 

@@ -14,8 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 from hl7_listener.fault import MessageFault
 from hl7_listener.header import codec_of
 from hl7_listener.messages import parts_of
-from worklist.home_reports import HomeReportStatus
-from worklist.orders import OrderControl
+from worklist.intake.home_reports import HomeReportStatus
+from worklist.intake.orders import OrderControl
 from worklist.turnaround import Setting, Urgency
 
 _Meaning = TypeVar("_Meaning")

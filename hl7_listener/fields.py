@@ -14,9 +14,9 @@ from hl7_listener.dialect import Dialect
 from hl7_listener.fault import Condition, MessageFault
 from hl7_listener.header import Header
 from hl7_listener.messages import Group
+from worklist.intake.orders import Message
+from worklist.intake.study import PatientAsSent
 from worklist.local_time import LocalTime, resolve
-from worklist.orders import Message
-from worklist.study import PatientAsSent
 
 Faults = list[tuple[str, str]]
 _Meaning = TypeVar("_Meaning")

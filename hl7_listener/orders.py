@@ -14,8 +14,8 @@ from hl7_listener.fault import Condition, MessageFault
 from hl7_listener.fields import Faults, accession_number_of, first, meanings, message_of, patient_of
 from hl7_listener.header import Header
 from hl7_listener.messages import Group, parts_of, read_groups
-from worklist.orders import Message, Order, OrderControl
-from worklist.study import Code
+from worklist.intake.orders import Message, Order, OrderControl
+from worklist.intake.study import Code
 from worklist.turnaround import Setting, Urgency
 
 _CLINICAL_QUESTION_LENGTH = 4000

@@ -14,8 +14,8 @@ from hl7_listener.fault import Condition, MessageFault
 from hl7_listener.fields import Faults, accession_number_of, instant, message_of, patient_of
 from hl7_listener.header import Header
 from hl7_listener.messages import Group, read_groups
-from worklist.home_reports import HomeReport, HomeReportStatus
-from worklist.orders import Message
+from worklist.intake.home_reports import HomeReport, HomeReportStatus
+from worklist.intake.orders import Message
 
 
 def read_home_reports(

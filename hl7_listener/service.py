@@ -32,8 +32,8 @@ from hl7_listener.results import read_home_reports
 from worklist.clock import now
 from worklist.db.tables.network import ris
 from worklist.doubts import open_doubt
-from worklist.home_reports import receive_home_report
-from worklist.orders import Outcome, receive_order
+from worklist.intake.home_reports import receive_home_report
+from worklist.intake.orders import Outcome, receive_order
 
 #: A message whose transaction met another one's is tried this often before its sender is asked to.
 _ATTEMPTS = 3

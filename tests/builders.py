@@ -14,13 +14,13 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import select, text
 
 from tests.conftest import NOW, Database
-from worklist.completion import complete_quiet_studies
 from worklist.db import embedded
 from worklist.db.engine import make_engine
 from worklist.db.tables.people import reporter
-from worklist.intake import Sender, receive_object
+from worklist.intake.completion import complete_quiet_studies
+from worklist.intake.objects import Sender, receive_object
+from worklist.intake.study import Code, PatientAsSent, ReceivedObject
 from worklist.local_time import LocalTime
-from worklist.study import Code, PatientAsSent, ReceivedObject
 
 #: Which AE title of `network.toml` sends for which trust.
 AE_TITLES = {"RXA": "PACS_A", "RXB": "PACS_B"}

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from worklist.study import Code
+from worklist.intake.study import Code
 
 #: DICOM modality to the label that UK worklists use (computed and digital radiography are one).
 UK_MODALITY = {"CR": "XR", "DX": "XR", "DR": "XR", "RG": "XR", "PX": "IO"}

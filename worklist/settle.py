@@ -11,15 +11,15 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from worklist import audit
-from worklist.accessions import item_of_accession, lock_accession
-from worklist.completion import hold_cut, work_out
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.network import exam
 from worklist.db.tables.work import item, item_exam, item_study, order_identity, patient, reading, study
 from worklist.doubts import close_doubts
+from worklist.intake.accessions import item_of_accession, lock_accession
+from worklist.intake.completion import hold_cut, work_out
+from worklist.intake.patients import can_be_patient_of
 from worklist.item import ForbiddenMove, ItemState, Move
 from worklist.moves import UnknownItem, append_item_event, lock_item, make_move
-from worklist.patients import can_be_patient_of
 from worklist.reading import ReadingState
 from worklist.withdrawal import withdraw_readings
 

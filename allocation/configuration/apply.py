@@ -22,11 +22,11 @@ from allocation.configuration.rows import put_rows, words
 from allocation.configuration.standing import add_rate_cards, add_scopes
 from allocation.workforce import rebuild_index
 from worklist import audit, events
-from worklist.completion import CUT_LOCK
 from worklist.db.tables.network import config_version, exam, exam_alias, ris, source, target_rule, trust
 from worklist.db.tables.pay import outsource_price
 from worklist.db.tables.people import engagement, reporter, scope_of_practice
 from worklist.exam_codes import normal
+from worklist.intake.completion import CUT_LOCK
 
 #: Modalities without ionising radiation; all others fall under IR(ME)R 2017.
 _NOT_IONISING = frozenset({"MR", "US", "OP", "ES"})

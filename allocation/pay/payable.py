@@ -16,9 +16,9 @@ from sqlalchemy import Connection, Row, select, text
 
 from allocation.pay.pricing import PricedExam
 from allocation.session import SessionKind
-from worklist.completion import UNMAPPED_MINUTES
 from worklist.db.tables.claims import claim
 from worklist.db.tables.people import reporting_session
+from worklist.intake.completion import UNMAPPED_MINUTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from api.schemas.work import Accession, Classify, Item, ItemPage, item_of
 from worklist import audit
 from worklist.clock import now
 from worklist.doubts import list_doubts
+from worklist.intake.item_facts import PERSON
 from worklist.item import UNREPORTED, ItemState
-from worklist.item_facts import PERSON
 from worklist.item_view import Page, list_item_ids, read_items
 from worklist.moves import UnknownItem
 from worklist.settle import classify, give_accession

@@ -12,7 +12,7 @@ from cli.settings import Settings
 from dicom_listener.acceptor import Acceptor
 from dicom_listener.arrivals import Arrivals
 from dicom_listener.limits import Limits
-from worklist.completion import complete_quiet_studies
+from worklist.intake.completion import complete_quiet_studies
 
 
 def run(listening_socket: socket.socket, engine: Engine, settings: Settings, stop: threading.Event) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dicom_listener.admission import Source
-from dicom_listener.command_set import Response
-from dicom_listener.message import Message
+from dicom_listener.upper_layer.command_set import Response
+from dicom_listener.upper_layer.message import Message
 
 SUCCESS = 0x0000
 SOP_CLASS_NOT_SUPPORTED = 0x0122

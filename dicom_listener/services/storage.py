@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pydicom.datadict import tag_for_keyword
 
 from dicom_listener.admission import Source
-from dicom_listener.command_set import Response
-from dicom_listener.header import UnreadableHeader, read_header
-from dicom_listener.message import Message
-from worklist.study import ReceivedObject
+from dicom_listener.header.read import UnreadableHeader, read_header
+from dicom_listener.upper_layer.command_set import Response
+from dicom_listener.upper_layer.message import Message
+from worklist.intake.study import ReceivedObject
 
 #: PS3.7, Annex C, and PS3.4, Table B.2-1.
 SUCCESS = 0x0000

@@ -14,7 +14,7 @@ from allocation.planner.run import replan
 from api.permissions import Role
 from tests.api.serving import Served, problem_of
 from tests.builders import arrive
-from worklist.study import PatientAsSent
+from worklist.intake.study import PatientAsSent
 
 PATIENT = PatientAsSent(
     identifier="LOCAL7731",

@@ -14,7 +14,7 @@ from tests.api.serving import Served
 from tests.api.test_claims import act, claim
 from tests.api.test_live import listening, take_until
 from tests.builders import arrive
-from worklist.study import PatientAsSent
+from worklist.intake.study import PatientAsSent
 
 FAMILY_NAMES = ("Zephyrwood", "Quillfeather", "Ottershaw")
 

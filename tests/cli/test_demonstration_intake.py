@@ -18,12 +18,12 @@ from allocation.scope import Level
 from allocation.workforce import load_reporters, work_of_item
 from cli.demonstration.network import demonstration_network
 from cli.demonstration.studies import DemoStudy, studies
-from dicom_listener.header import read_header
+from dicom_listener.header.read import read_header
 from tests.conftest import NOW
-from worklist.completion import complete_quiet_studies
 from worklist.db import embedded
 from worklist.db.engine import make_engine
-from worklist.intake import Sender, receive_object
+from worklist.intake.completion import complete_quiet_studies
+from worklist.intake.objects import Sender, receive_object
 
 COUNT = 190
 ULTRASOUND = "ultrasound, which nobody of the pool reports"

@@ -30,7 +30,7 @@ from dicom_listener.acceptor import Acceptor
 from dicom_listener.admission import Admit, Source
 from dicom_listener.limits import Limits
 from dicom_listener.services.storage import Refuse, StoreAnswer
-from worklist.study import ReceivedObject
+from worklist.intake.study import ReceivedObject
 
 HOST = "127.0.0.1"
 OTHER_ADDRESS = "127.0.0.2"

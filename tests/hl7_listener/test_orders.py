@@ -13,8 +13,8 @@ from hl7_listener.fault import MessageFault
 from hl7_listener.header import read_header
 from hl7_listener.orders import read_orders
 from tests.hl7_listener.ris_peer import PID, msh, order
-from worklist.orders import Order, OrderControl
-from worklist.study import Code, PatientAsSent
+from worklist.intake.orders import Order, OrderControl
+from worklist.intake.study import Code, PatientAsSent
 from worklist.turnaround import Setting, Urgency
 
 RECEIVED_AT = datetime(2026, 6, 10, 9, 0, tzinfo=UTC)

@@ -12,7 +12,7 @@ from hl7_listener.fault import MessageFault
 from hl7_listener.header import read_header
 from hl7_listener.results import read_home_reports
 from tests.hl7_listener.ris_peer import msh, result
-from worklist.home_reports import HomeReport, HomeReportStatus
+from worklist.intake.home_reports import HomeReport, HomeReportStatus
 
 RECEIVED_AT = datetime(2026, 6, 10, 10, 0, tzinfo=UTC)
 FINAL, PRELIMINARY, WITHDRAWN = HomeReportStatus.FINAL, HomeReportStatus.PRELIMINARY, HomeReportStatus.WITHDRAWN

@@ -12,15 +12,15 @@ from allocation.pay import ledger
 from allocation.reports import ReportFiled, ReportGiven, file_report
 from tests.conftest import Database
 from tests.insight.history import set_clock
-from worklist.completion import complete_quiet_studies
 from worklist.db.engine import Viewer, transaction
 from worklist.db.tables.people import reporter
 from worklist.events import consume
-from worklist.intake import Sender, receive_object
+from worklist.intake.completion import complete_quiet_studies
+from worklist.intake.objects import Sender, receive_object
+from worklist.intake.study import Code, PatientAsSent, ReceivedObject
 from worklist.local_time import LONDON, LocalTime
 from worklist.reading import ReportStatus
 from worklist.sequencer import sequence
-from worklist.study import Code, PatientAsSent, ReceivedObject
 
 _numbers = count(1)
 

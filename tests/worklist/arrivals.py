@@ -9,15 +9,15 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, select, text
 
 from tests.conftest import NOW
-from worklist.completion import complete_quiet_studies
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.network import profile
 from worklist.db.tables.work import item, item_exam, reading, worklist_exception
-from worklist.home_reports import HomeReport, HomeReportStatus, receive_home_report
-from worklist.intake import Sender, receive_object
+from worklist.intake.completion import complete_quiet_studies
+from worklist.intake.home_reports import HomeReport, HomeReportStatus, receive_home_report
+from worklist.intake.objects import Sender, receive_object
+from worklist.intake.orders import Message, Order, OrderControl, Outcome, receive_order
+from worklist.intake.study import Code, PatientAsSent, ReceivedObject
 from worklist.local_time import LocalTime
-from worklist.orders import Message, Order, OrderControl, Outcome, receive_order
-from worklist.study import Code, PatientAsSent, ReceivedObject
 
 PACS_A = Sender("PACS_A", "RXA", 0)
 PACS_B = Sender("PACS_B", "RXB", 0)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worklist.exam_codes import Catalogue, Exam, MappedExam, accession_minutes, map_exams, normal, uk_modality
-from worklist.study import Code
+from worklist.intake.study import Code
 
 CHEST = Exam("XCHES", "XR Chest", "XR", "chest", Decimal(2), True, "399208008")
 HAND = Exam("XHANL", "XR Hand Lt", "XR", "msk", Decimal("1.5"), True)

@@ -9,9 +9,9 @@ from sqlalchemy import select
 
 from tests.conftest import Database
 from tests.worklist.arrivals import PATIENT, an_object, an_order, receive, take
-from worklist.completion import complete_quiet_studies
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.work import item, item_exam, order_identity, patient, reading, worklist_exception
+from worklist.intake.completion import complete_quiet_studies
 from worklist.settle import AccessionTaken, UnknownExam, classify, give_accession
 
 

@@ -30,13 +30,13 @@ from tests.worklist.arrivals import (
     take,
     the_item,
 )
-from worklist.completion import complete_quiet_studies
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.claims import assignment, claim
 from worklist.db.tables.work import item_order, order_identity
-from worklist.home_reports import HomeReportStatus
-from worklist.orders import Message, OrderControl, Outcome
-from worklist.study import Code
+from worklist.intake.completion import complete_quiet_studies
+from worklist.intake.home_reports import HomeReportStatus
+from worklist.intake.orders import Message, OrderControl, Outcome
+from worklist.intake.study import Code
 from worklist.turnaround import Setting, Urgency
 
 CHANGE, CANCEL = OrderControl.CHANGE, OrderControl.CANCEL

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from worklist.study import Code, ReceivedObject
+from worklist.intake.study import Code, ReceivedObject
 
 #: Distinct values kept of one fact; a study that states more contradicts itself beyond use.
 _MOST_VALUES = 16

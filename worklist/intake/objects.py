@@ -1,7 +1,7 @@
 """Takes one received object into the worklist: patient, study, series, instance, item; one transaction.
 
 The caller answers its peer only after the commit. The same object twice, or objects in another
-order, leave the same state. It must not judge completeness or due times; `worklist.completion` does.
+order, leave the same state. It must not judge completeness or due times; `worklist.intake.completion` does.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from worklist.accessions import item_of_accession, lock_accession, name_item, open_item
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.work import (
     instance,
@@ -26,12 +25,13 @@ from worklist.db.tables.work import (
     study_identity,
 )
 from worklist.doubts import close_doubts, open_doubt
-from worklist.facts import facts_of, merge
+from worklist.intake.accessions import item_of_accession, lock_accession, name_item, open_item
+from worklist.intake.facts import facts_of, merge
+from worklist.intake.patients import can_be_patient_of, fill_patient, record_patient
+from worklist.intake.study import ReceivedObject
 from worklist.item import REPORTED, ItemState, Move
 from worklist.local_time import LocalTime
 from worklist.moves import lock_item, make_move
-from worklist.patients import can_be_patient_of, fill_patient, record_patient
-from worklist.study import ReceivedObject
 
 
 class StudyOfAnotherTrust(ValueError):

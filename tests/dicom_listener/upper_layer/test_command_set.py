@@ -9,7 +9,7 @@ from pynetdicom.dimse_messages import C_STORE_RQ, C_STORE_RSP
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.dsutils import encode
 
-from dicom_listener.command_set import Command, Response, UnreadableCommand, decode_command, encode_response
+from dicom_listener.upper_layer.command_set import Command, Response, UnreadableCommand, decode_command, encode_response
 from tests.dicom_listener.dicom_peers import command, element
 
 CT = "1.2.840.10008.5.1.4.1.1.2"

@@ -11,7 +11,7 @@ from struct import Struct, error, pack
 
 from pydicom.uid import ImplicitVRLittleEndian
 
-from dicom_listener.data_elements import Ending, NestedTooDeep, Octets, read_elements, wanted_tags
+from dicom_listener.header.data_elements import Ending, NestedTooDeep, Octets, read_elements, wanted_tags
 
 C_STORE_RQ = 0x0001
 C_ECHO_RQ = 0x0030

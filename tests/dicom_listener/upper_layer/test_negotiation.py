@@ -16,7 +16,7 @@ from pynetdicom.pdu_primitives import (
 )
 from pynetdicom.presentation import PresentationContext, build_context, build_role
 
-from dicom_listener.negotiation import (
+from dicom_listener.upper_layer.negotiation import (
     AcceptedContext,
     Agreement,
     InvalidRequest,

@@ -15,10 +15,10 @@ from typing import ClassVar
 from pynetdicom.pdu import A_ABORT_RQ, A_ASSOCIATE_RJ, A_RELEASE_RP
 
 from dicom_listener.admission import Admit, Rejection, RejectionReason, Source
-from dicom_listener.command_set import C_CANCEL_RQ, RESPONSE, Response, encode_response
 from dicom_listener.limits import Limits
-from dicom_listener.message import Message, MessageAssembler, ProtocolFault
-from dicom_listener.negotiation import (
+from dicom_listener.upper_layer.command_set import C_CANCEL_RQ, RESPONSE, Response, encode_response
+from dicom_listener.upper_layer.message import Message, MessageAssembler, ProtocolFault
+from dicom_listener.upper_layer.negotiation import (
     APPLICATION_CONTEXT_NAME,
     Agreement,
     InvalidRequest,
@@ -26,8 +26,8 @@ from dicom_listener.negotiation import (
     decode_request,
     negotiate,
 )
-from dicom_listener.stream import DeadlinePassed, Drain, ListenerStopping, Stream, TransportClosed
-from dicom_listener.upper_layer import PDU_EVENTS, TRANSITIONS, Action, Event, State
+from dicom_listener.upper_layer.state_table import PDU_EVENTS, TRANSITIONS, Action, Event, State
+from dicom_listener.upper_layer.stream import DeadlinePassed, Drain, ListenerStopping, Stream, TransportClosed
 
 UNRECOGNIZED_OPERATION = 0x0211
 

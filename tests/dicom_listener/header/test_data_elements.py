@@ -7,7 +7,7 @@ import struct
 import pytest
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from dicom_listener.data_elements import Ending, NestedTooDeep, read_elements, wanted_tags
+from dicom_listener.header.data_elements import Ending, NestedTooDeep, read_elements, wanted_tags
 from tests.dicom_listener.dicom_peers import ct_object, element, encoded, nested
 
 UNDEFINED = 0xFFFFFFFF

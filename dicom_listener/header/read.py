@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 
-from dicom_listener.data_elements import Ending, NestedTooDeep, Octets, read_elements, wanted_tags
-from dicom_listener.header_values import AttributeReader, UnreadableHeader
+from dicom_listener.header.data_elements import Ending, NestedTooDeep, Octets, read_elements, wanted_tags
+from dicom_listener.header.values import AttributeReader, UnreadableHeader
+from worklist.intake.study import Code, PatientAsSent, ReceivedObject
 from worklist.local_time import LocalTime, resolve
-from worklist.study import Code, PatientAsSent, ReceivedObject
 
 __all__ = ["UnreadableHeader", "read_header", "wanted_attributes_passed"]
 

@@ -17,10 +17,10 @@ from worklist.catalogue import catalogue_for
 from worklist.db.tables.network import exam, source
 from worklist.db.tables.work import item_exam, item_order, item_study, patient, study
 from worklist.exam_codes import Exam, MappedExam, map_exams, normal, uk_modality
-from worklist.facts import codes, merge_all
 from worklist.identity import age_at
+from worklist.intake.facts import codes, merge_all
+from worklist.intake.study import Code
 from worklist.local_time import LONDON, LocalTime
-from worklist.study import Code
 from worklist.turnaround import Setting, Urgency, clock_start
 
 #: What stands in `item_exam.mapped_by` where a person said which exam it is.

@@ -1,7 +1,7 @@
 """Turns studies that have gone quiet into work: writes exams, due times, profile and a reading to claim.
 
 Also works an item out again when a person or an order changes what is known of it. Everyone locks in
-the order study, item, reading, claim. It must not gather facts (`worklist.item_facts` does) and must
+the order study, item, reading, claim. It must not gather facts (`worklist.intake.item_facts` does) and must
 not decide who reads.
 """
 
@@ -21,8 +21,8 @@ from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.work import item, item_exam, item_study, order_identity, reading, study
 from worklist.doubts import close_doubts, open_doubt
 from worklist.exam_codes import MappedExam, accession_minutes
+from worklist.intake.item_facts import ItemFacts, facts_of_item
 from worklist.item import REPORTED, ItemState, Move
-from worklist.item_facts import ItemFacts, facts_of_item
 from worklist.moves import append_item_event, lock_item, make_move
 from worklist.profile import profile_of
 from worklist.reading import Purpose, ReadingState

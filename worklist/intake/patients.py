@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from worklist.db.tables.work import item, item_order, item_study, patient, study
 from worklist.identity import name_key, nhs_number_status
-from worklist.study import PatientAsSent
+from worklist.intake.study import PatientAsSent
 
 
 class Identified(Protocol):

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from struct import Struct
 
-from dicom_listener.command_set import Command, UnreadableCommand, decode_command
-from dicom_listener.data_elements import Octets
-from dicom_listener.header import wanted_attributes_passed
+from dicom_listener.header.data_elements import Octets
+from dicom_listener.header.read import wanted_attributes_passed
 from dicom_listener.limits import Limits
-from dicom_listener.negotiation import AcceptedContext
-from dicom_listener.stream import Stream
+from dicom_listener.upper_layer.command_set import Command, UnreadableCommand, decode_command
+from dicom_listener.upper_layer.negotiation import AcceptedContext
+from dicom_listener.upper_layer.stream import Stream
 
 _PDV_HEADER = Struct(">LBB")
 _COMMAND, _LAST = 0x01, 0x02

@@ -15,18 +15,18 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from worklist import audit
-from worklist.accessions import item_of_accession, lock_accession, open_item
 from worklist.clock import now
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.log import event
 from worklist.db.tables.work import item
 from worklist.doubts import open_doubt
+from worklist.intake.accessions import item_of_accession, lock_accession, open_item
+from worklist.intake.orders import Message, Outcome
+from worklist.intake.patients import can_be_patient_of, record_patient
+from worklist.intake.study import PatientAsSent
 from worklist.item import ItemState, Move
 from worklist.local_time import CLOCK_SKEW, LocalTime
 from worklist.moves import append_item_event, lock_item, make_move
-from worklist.orders import Message, Outcome
-from worklist.patients import can_be_patient_of, record_patient
-from worklist.study import PatientAsSent
 from worklist.withdrawal import withdraw_readings
 
 _MESSAGE_TIME = "MSH-7"

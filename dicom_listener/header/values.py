@@ -10,8 +10,8 @@ import re
 import unicodedata
 from datetime import date, time, timedelta
 
-from dicom_listener.character_set import CharacterSet, UnknownCharacterSet, character_set
-from dicom_listener.data_elements import Elements
+from dicom_listener.header.character_set import CharacterSet, UnknownCharacterSet, character_set
+from dicom_listener.header.data_elements import Elements
 
 #: Longer values are not decoded at all.
 MAX_VALUE_BYTES = 1024

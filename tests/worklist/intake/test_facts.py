@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.builders import received
-from worklist.facts import codes, facts_of, merge, merge_all
-from worklist.study import Code, ReceivedObject
+from worklist.intake.facts import codes, facts_of, merge, merge_all
+from worklist.intake.study import Code, ReceivedObject
 
 _words = st.one_of(st.none(), st.sampled_from(["Ward 4", "GP", "045Y", "STAT", "XR Chest", ""]))
 _few_codes = st.lists(

@@ -13,8 +13,8 @@ from sqlalchemy import text
 
 from tests.builders import patient_called, received, sender, uid
 from tests.conftest import NOW, Database
-from worklist.intake import Sender, StudyOfAnotherTrust, receive_object
-from worklist.study import ReceivedObject
+from worklist.intake.objects import Sender, StudyOfAnotherTrust, receive_object
+from worklist.intake.study import ReceivedObject
 
 
 def test_an_object_is_new_once(network: Database) -> None:

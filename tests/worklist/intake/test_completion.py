@@ -30,14 +30,14 @@ from tests.worklist.arrivals import (
     take,
     the_item,
 )
-from worklist.completion import complete_quiet_studies, offer_first_reading, work_out
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.network import profile
 from worklist.db.tables.work import item
-from worklist.intake import Sender, StudyOfAnotherTrust, receive_object
+from worklist.intake.completion import complete_quiet_studies, offer_first_reading, work_out
+from worklist.intake.objects import Sender, StudyOfAnotherTrust, receive_object
+from worklist.intake.study import Code
 from worklist.local_time import LocalTime
 from worklist.settle import classify
-from worklist.study import Code
 
 
 def test_a_quiet_study_becomes_a_ready_item_with_its_facts(network: Database) -> None:

@@ -11,9 +11,9 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from dicom_listener.header import UnreadableHeader, read_header, wanted_attributes_passed
+from dicom_listener.header.read import UnreadableHeader, read_header, wanted_attributes_passed
 from tests.dicom_listener.dicom_peers import code, ct_object, element, encoded, nested
-from worklist.study import Code, PatientAsSent, ReceivedObject
+from worklist.intake.study import Code, PatientAsSent, ReceivedObject
 
 
 def read(data_set: Dataset) -> ReceivedObject:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pynetdicom.fsm import TRANSITION_TABLE
 
-from dicom_listener.upper_layer import PDU_EVENTS, TRANSITIONS, Event, State
+from dicom_listener.upper_layer.state_table import PDU_EVENTS, TRANSITIONS, Event, State
 
 
 def test_every_transition_has_the_action_that_the_standard_names() -> None:

@@ -15,17 +15,17 @@ from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from worklist import audit
-from worklist.accessions import item_of_accession, lock_accession, open_item
 from worklist.clock import now
-from worklist.completion import hold_cut, work_out
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.work import item_order, item_study, order_identity
 from worklist.doubts import open_doubt
+from worklist.intake.accessions import item_of_accession, lock_accession, open_item
+from worklist.intake.completion import hold_cut, work_out
+from worklist.intake.patients import can_be_patient_of, record_patient
+from worklist.intake.study import Code, PatientAsSent
 from worklist.item import REPORTED, UNREPORTED, ItemState, Move
 from worklist.local_time import LONDON
 from worklist.moves import append_item_event, lock_item, make_move
-from worklist.patients import can_be_patient_of, record_patient
-from worklist.study import Code, PatientAsSent
 from worklist.turnaround import Setting, Urgency
 from worklist.withdrawal import withdraw_readings
 

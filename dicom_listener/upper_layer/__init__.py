@@ -1,0 +1,1 @@
+"""The protocol: one association from its first byte to its close, messages put together, command sets."""
