@@ -17,7 +17,8 @@ from dicom_listener.services.storage import CANNOT_UNDERSTAND, StoreAnswer
 from worklist import audit
 from worklist.db.tables.network import source
 from worklist.doubts import open_doubt
-from worklist.intake.objects import Sender, StudyOfAnotherTrust, receive_object
+from worklist.intake.objects import StudyOfAnotherTrust, receive_object
+from worklist.intake.senders import Sender
 from worklist.intake.study import ReceivedObject
 
 log = structlog.get_logger(__name__)

@@ -18,7 +18,8 @@ from worklist.db import embedded
 from worklist.db.engine import make_engine
 from worklist.db.tables.people import reporter
 from worklist.intake.completion import complete_quiet_studies
-from worklist.intake.objects import Sender, receive_object
+from worklist.intake.objects import receive_object
+from worklist.intake.senders import Sender
 from worklist.intake.study import Code, PatientAsSent, ReceivedObject
 from worklist.local_time import LocalTime
 

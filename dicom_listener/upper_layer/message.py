@@ -13,7 +13,7 @@ from struct import Struct
 from dicom_listener.header.data_elements import Octets
 from dicom_listener.header.read import wanted_attributes_passed
 from dicom_listener.limits import Limits
-from dicom_listener.upper_layer.command_set import Command, UnreadableCommand, decode_command
+from dicom_listener.upper_layer.command_set import C_STORE_RQ, Command, UnreadableCommand, decode_command
 from dicom_listener.upper_layer.negotiation import AcceptedContext
 from dicom_listener.upper_layer.stream import Stream
 
@@ -37,6 +37,7 @@ class ProtocolFault(Exception):
 class Message:
     """One DIMSE request: its command, and the beginning of its data set if it has one.
 
+    Of an object to be stored the header is kept, of any other data set as much as `Limits.header_bound_bytes` allow.
     `data_set_bytes` counts the whole data set as it went by.
     """
 
@@ -44,6 +45,11 @@ class Message:
     command: Command
     data_set: Octets | None
     data_set_bytes: int = 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the data set was kept."""
+        return len(self.data_set or b"") == self.data_set_bytes
 
 
 class MessageAssembler:
@@ -123,7 +129,8 @@ class MessageAssembler:
             command = decode_command(self._command_set)
         except UnreadableCommand:
             raise ProtocolFault("command set cannot be read", ProtocolFault.INVALID_PARAMETER) from None
-        self._keep_bytes = self._limits.header_keep_bytes
+        limits = self._limits
+        self._keep_bytes = limits.header_keep_bytes if command.field == C_STORE_RQ else limits.header_bound_bytes
         return command
 
     def _keep_data_set(self, length: int) -> None:

@@ -23,7 +23,8 @@ from tests.conftest import NOW
 from worklist.db import embedded
 from worklist.db.engine import make_engine
 from worklist.intake.completion import complete_quiet_studies
-from worklist.intake.objects import Sender, receive_object
+from worklist.intake.objects import receive_object
+from worklist.intake.senders import Sender
 
 COUNT = 190
 ULTRASOUND = "ultrasound, which nobody of the pool reports"

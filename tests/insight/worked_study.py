@@ -16,7 +16,8 @@ from worklist.db.engine import Viewer, transaction
 from worklist.db.tables.people import reporter
 from worklist.events import consume
 from worklist.intake.completion import complete_quiet_studies
-from worklist.intake.objects import Sender, receive_object
+from worklist.intake.objects import receive_object
+from worklist.intake.senders import Sender
 from worklist.intake.study import Code, PatientAsSent, ReceivedObject
 from worklist.local_time import LONDON, LocalTime
 from worklist.reading import ReportStatus

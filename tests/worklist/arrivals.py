@@ -14,8 +14,9 @@ from worklist.db.tables.network import profile
 from worklist.db.tables.work import item, item_exam, reading, worklist_exception
 from worklist.intake.completion import complete_quiet_studies
 from worklist.intake.home_reports import HomeReport, HomeReportStatus, receive_home_report
-from worklist.intake.objects import Sender, receive_object
+from worklist.intake.objects import receive_object
 from worklist.intake.orders import Message, Order, OrderControl, Outcome, receive_order
+from worklist.intake.senders import Sender
 from worklist.intake.study import Code, PatientAsSent, ReceivedObject
 from worklist.local_time import LocalTime
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -28,6 +27,7 @@ from worklist.doubts import close_doubts, open_doubt
 from worklist.intake.accessions import item_of_accession, lock_accession, name_item, open_item
 from worklist.intake.facts import facts_of, merge
 from worklist.intake.patients import can_be_patient_of, fill_patient, record_patient
+from worklist.intake.senders import Sender
 from worklist.intake.study import ReceivedObject
 from worklist.item import REPORTED, ItemState, Move
 from worklist.local_time import LocalTime
@@ -39,15 +39,6 @@ class StudyOfAnotherTrust(ValueError):
 
     def __init__(self) -> None:
         super().__init__("this StudyInstanceUID is known as another trust's study; it is not taken twice")
-
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """Who sent an object: its AE title, the trust it is bound to, its quiet period in seconds."""
-
-    ae_title: str
-    trust: str
-    quiet_seconds: float
 
 
 def receive_object(connection: Connection, sender: Sender, received: ReceivedObject) -> bool:

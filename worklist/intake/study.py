@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
+from enum import StrEnum
 
 from worklist.local_time import LocalTime
 
@@ -78,3 +79,60 @@ class ReceivedObject:
     def is_image(self) -> bool:
         """Whether the object can make or time work (see `NON_IMAGE_MODALITIES`)."""
         return bool(self.modality) and self.modality not in NON_IMAGE_MODALITIES
+
+
+class StepStatus(StrEnum):
+    """Where a performed procedure step stands (DICOM PS3.3, C.4.14)."""
+
+    IN_PROGRESS = "IN PROGRESS"
+    COMPLETED = "COMPLETED"
+    DISCONTINUED = "DISCONTINUED"
+
+
+@dataclass(frozen=True, slots=True)
+class ProcedureStep:
+    """What one MPPS message says of a performed procedure step: an N-CREATE, or an N-SET that changes it.
+
+    `status` None means that the message does not state one; `ended` is the local end of the step with its source. An
+    N-SET repeats no study, so its `studies` may be empty: the step is known by its own UID.
+    `performed_instances` counts what the step says it made, per series UID.
+    """
+
+    calling_ae_title: str
+    step_uid: str
+    creates: bool
+    status: StepStatus | None = None
+    studies: tuple[tuple[str, str | None], ...] = ()
+    ended: LocalTime | None = None
+    discontinuation_reason: Code | None = None
+    performed_instances: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AvailabilityNotice:
+    """What an Instance Availability Notification says of one study (DICOM PS3.4, R).
+
+    `instances` counts the objects that it names as available; `whole` is false when some of them are not
+    on line or near line.
+    """
+
+    calling_ae_title: str
+    notice_uid: str
+    study_instance_uid: str
+    instances: int
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class StudyAtSource:
+    """What a PACS answers of one study to a query (C-FIND, study level); counts are None where it does not tell."""
+
+    ae_title: str
+    study_instance_uid: str
+    accession_number: str | None = None
+    patient_identifier: str | None = None
+    study_date: date | None = None
+    modalities: tuple[str, ...] = ()
+    description: str | None = None
+    instances: int | None = None
+    series: int | None = None

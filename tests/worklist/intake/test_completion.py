@@ -34,7 +34,8 @@ from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.network import profile
 from worklist.db.tables.work import item
 from worklist.intake.completion import complete_quiet_studies, offer_first_reading, work_out
-from worklist.intake.objects import Sender, StudyOfAnotherTrust, receive_object
+from worklist.intake.objects import StudyOfAnotherTrust, receive_object
+from worklist.intake.senders import Sender
 from worklist.intake.study import Code
 from worklist.local_time import LocalTime
 from worklist.settle import classify

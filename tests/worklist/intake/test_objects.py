@@ -13,7 +13,8 @@ from sqlalchemy import text
 
 from tests.builders import patient_called, received, sender, uid
 from tests.conftest import NOW, Database
-from worklist.intake.objects import Sender, StudyOfAnotherTrust, receive_object
+from worklist.intake.objects import StudyOfAnotherTrust, receive_object
+from worklist.intake.senders import Sender
 from worklist.intake.study import ReceivedObject
 
 
