@@ -49,6 +49,12 @@ def stop_event() -> threading.Event:
     return stop
 
 
+def ignore_interrupts() -> None:
+    """Leave it to the parent when to end: it says so over the link, and its death closes the link."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
 def on_orphaned(act: Callable[[], None]) -> None:
     """Call `act` when the supervisor that started this process is gone, however it went.
 

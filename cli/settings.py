@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
@@ -26,6 +28,21 @@ class Settings(BaseSettings):
     ae_title: Annotated[str, Field(max_length=16)] | None = Field(
         default=None, description="the only called AE title that is answered; without one any is"
     )
+    listener_workers: Annotated[int, Field(ge=1, le=64)] = Field(
+        default_factory=lambda: min(4, os.cpu_count() or 1),
+        description="processes that receive DICOM; left out, one a core and at most four",
+    )
+    journal_fsync: bool = Field(
+        default=False,
+        description="acknowledge DICOM objects only when the journal is on the disk: they outlive a loss of power too",
+    )
+    dicom_tls_certificate: Path | None = Field(
+        default=None, description="PEM file: our certificate for DICOM over TLS (`--dicom-tls`)"
+    )
+    dicom_tls_key: Path | None = Field(default=None, description="PEM file: its key")
+    dicom_tls_authorities: Path | None = Field(
+        default=None, description="PEM file: the authorities whose client certificates are accepted"
+    )
     plan_seconds: Annotated[float, Field(gt=0, le=3600)] = Field(
         default=2, description="the plan is made anew at least this often while anything changes"
     )
@@ -33,4 +50,11 @@ class Settings(BaseSettings):
         default=60, description="how often the audit's heads are signed outside the database"
     )
     token_days: Annotated[int, Field(ge=1, le=3650)] = Field(default=90, description="how long a bearer token lasts")
+
+    @property
+    def dicom_tls(self) -> tuple[Path, Path, Path] | None:
+        """Certificate, key and authorities for DICOM over TLS, if all three are given."""
+        files = self.dicom_tls_certificate, self.dicom_tls_key, self.dicom_tls_authorities
+        return files if all(files) else None  # type: ignore[return-value]
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="what is logged")

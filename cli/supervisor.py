@@ -47,6 +47,7 @@ class Addresses:
     http: str = "127.0.0.1:8080"
     dicom: str = "127.0.0.1:11112"
     hl7: str = "127.0.0.1:2575"
+    dicom_tls: str | None = None
 
 
 @dataclass(slots=True)
@@ -55,6 +56,7 @@ class Child:
 
     service: str
     listening_socket: socket.socket | None = None
+    tls_socket: socket.socket | None = None
     process: subprocess.Popen[bytes] | None = None
     deaths: int = 0
     started_at: float = 0.0
@@ -79,7 +81,8 @@ class Supervisor:
             undo.enter_context(data_folder.served_alone(self.data))
             sockets = {
                 name: undo.enter_context(_listen(name, getattr(self.addresses, name)))
-                for name in ("http", "dicom", "hl7")
+                for name in ("http", "dicom", "hl7", "dicom_tls")
+                if getattr(self.addresses, name) is not None
             }
             address = self._database(undo)
             self._migrate(address)
@@ -93,6 +96,8 @@ class Supervisor:
                 ("api", "http"),
             ):
                 child = Child(service, sockets[name] if name else None)
+                if service == "listener":
+                    child.tls_socket = sockets.get("dicom_tls")
                 self._children.append(child)
                 self._start(child, address, lifeline)
             undo.callback(self._end_children)
@@ -132,14 +137,15 @@ class Supervisor:
         if child.listening_socket is not None:
             command += ["--fd", str(child.listening_socket.fileno())]
             passed.append(child.listening_socket.fileno())
+        if child.tls_socket is not None:
+            command += ["--tls-fd", str(child.tls_socket.fileno())]
+            passed.append(child.tls_socket.fileno())
         environment = {
             **os.environ,
             "RADPOOL_DATABASE_URL": address.app_url,
             "RADPOOL_LIFELINE": str(lifeline),
             "RADPOOL_APP_ROLE": address.app_role or "",
         }
-        if self.settings.redis_url is not None:
-            environment["RADPOOL_REDIS_URL"] = self.settings.redis_url
         if self.settings.redis_url is not None:
             environment["RADPOOL_REDIS_URL"] = self.settings.redis_url
         child.started_at = time.monotonic()
@@ -166,6 +172,7 @@ class Supervisor:
             "hl7": _place(sockets["hl7"]),
             "database_url": app_url(address),
             "pid": os.getpid(),
+            **({"dicom_tls": _place(sockets["dicom_tls"])} if "dicom_tls" in sockets else {}),
         }
         data_folder.write_run_file(self.data, run)
         print(json.dumps(run), flush=True)
@@ -271,7 +278,7 @@ def _listen(name: str, where: str) -> socket.socket:
         return listen(where)
     except OSError as error:
         raise OSError(
-            error.errno, f"--{name} {where}: {error.strerror}; take another port, or 0 for a free one"
+            error.errno, f"--{name.replace('_', '-')} {where}: {error.strerror}; take another port, or 0 for a free one"
         ) from None
 
 

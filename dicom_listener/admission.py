@@ -11,6 +11,18 @@ from enum import Enum
 
 
 @dataclass(frozen=True, slots=True)
+class Peer:
+    """Who stands at the other end: its address, whether TLS protects the connection, and whom its certificate names.
+
+    `certificate_subject` is a distinguished name as RFC 4514 writes it, of a certificate that was verified.
+    """
+
+    address: str
+    protected: bool = False
+    certificate_subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """An admitted sender: its AE title and the trust (ODS code) that its objects belong to."""
 
@@ -37,5 +49,5 @@ class Rejection:
     reason: RejectionReason
 
 
-#: Asked with the calling AE title, the called AE title and the peer's address.
-Admit = Callable[[str, str, str], Source | Rejection]
+#: Asked with the calling AE title, the called AE title and the peer.
+Admit = Callable[[str, str, Peer], Source | Rejection]

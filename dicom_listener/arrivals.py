@@ -1,108 +1,120 @@
 """Joins the DICOM side to the worklist: who may send, and what becomes of each object.
 
-Success is answered only after the commit. It must not know the protocol; `association` does.
+Each function is one transaction and returns after its commit. It must not know the protocol; `upper_layer` does.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
-from threading import Lock
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import structlog
-from sqlalchemy import Engine, select
+from sqlalchemy import Connection, Engine, Row, select
 
-from dicom_listener.admission import Rejection, RejectionReason, Source
+from dicom_listener.admission import Peer, Rejection, RejectionReason, Source
 from dicom_listener.services.storage import CANNOT_UNDERSTAND, StoreAnswer
+from dicom_listener.tls import names_same
 from worklist import audit
 from worklist.db.tables.network import source
 from worklist.doubts import open_doubt
 from worklist.intake.objects import StudyOfAnotherTrust, receive_object
-from worklist.intake.senders import Sender
+from worklist.intake.senders import Sender, sender_of
 from worklist.intake.study import ReceivedObject
 
 log = structlog.get_logger(__name__)
 
-#: A C-STORE that failed on a passing fault is tried this often before the peer is asked to try again.
-_ATTEMPTS = 3
 
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Arrivals:
     """What the listener asks of the worklist, over one engine; used from many threads.
 
-    `quiet_seconds` is the completeness policy of sources that state none.
+    `quiet_seconds` is the completeness policy of sources that state none; `called_ae_title` None answers to any.
     """
 
     engine: Engine
     quiet_seconds: float
-    _senders: dict[str, Sender] = field(default_factory=dict)
-    _lock: Lock = field(default_factory=Lock)
+    called_ae_title: str | None = None
 
-    def admit(self, calling_ae_title: str, called_ae_title: str, peer_address: str) -> Source | Rejection:
-        """Admit a known AE title from the address that it is bound to; every refusal is in the audit."""
+    def admit(self, calling_ae_title: str, called_ae_title: str, peer: Peer) -> Source | Rejection:
+        """Admit a known AE title from the address or certificate that it is bound to; every refusal is in the audit."""
         with self.engine.begin() as connection:
             row = connection.execute(
                 select(source).where(source.c.ae_title == calling_ae_title, source.c.active)
             ).one_or_none()
-            if row is not None and _same_address(row.address, peer_address):
-                sender = Sender(
-                    row.ae_title,
-                    row.trust_ods,
-                    self.quiet_seconds if row.quiet_seconds is None else float(row.quiet_seconds),
-                )
-                with self._lock:
-                    self._senders[row.ae_title] = sender
+            if self.called_ae_title not in {None, called_ae_title}:
+                why, reason = "called AE title is not ours", RejectionReason.CALLED_AE_TITLE_NOT_RECOGNIZED
+            else:
+                why, reason = _why_not(row, peer), RejectionReason.CALLING_AE_TITLE_NOT_RECOGNIZED
+            if row is not None and not why:
                 return Source(row.ae_title, row.trust_ods)
-            why = "unknown AE title" if row is None else "AE title from an address it is not bound to"
             title = calling_ae_title[:16]
             open_doubt(connection, "association-refused", source=title, detail=f"{why}; add or correct the [[source]]")
-            audit.append(
-                connection,
-                f"dicom:{title}",
-                "association refused",
-                detail={"why": why, "called": called_ae_title[:16], "peer": peer_address},
-            )
-        log.warning("association refused", why=why, peer=peer_address)
-        return Rejection(RejectionReason.CALLING_AE_TITLE_NOT_RECOGNIZED)
+            detail = {"why": why, "called": called_ae_title[:16], "peer": peer.address, "tls": peer.protected}
+            audit.append(connection, f"dicom:{title}", "association refused", detail=detail)
+        log.warning("association refused", why=why, peer=peer.address)
+        return Rejection(reason)
 
-    def receive(self, received: ReceivedObject) -> StoreAnswer:
-        """Take one object in; returns after the commit. A passing fault is tried again before it is told."""
-        sender = self._senders[received.calling_ae_title]
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                with self.engine.begin() as connection:
-                    receive_object(connection, sender, received)
-                return StoreAnswer()
-            except StudyOfAnotherTrust:
-                self.refuse(received.calling_ae_title, "StudyInstanceUID", "known as another trust's study")
-                return StoreAnswer(CANNOT_UNDERSTAND, "StudyInstanceUID is another trust's study")
-            except Exception as error:
-                log.warning("object not taken", attempt=attempt, error=type(error).__name__)
-                if attempt == _ATTEMPTS:
-                    raise
-        raise AssertionError  # the loop returns or raises
+    def refuse_unprotected(self, address: str, why: str) -> None:
+        """Put a TLS handshake that failed into the audit."""
+        with self.engine.begin() as connection:
+            audit.append(connection, "dicom", "TLS connection refused", detail={"why": why, "peer": address})
+
+    def take(self, objects: Sequence[ReceivedObject]) -> list[StoreAnswer]:
+        """Take objects in, in one transaction, and give what came of each."""
+        with self.engine.begin() as connection:
+            return [self._take_one(connection, received) for received in objects]
+
+    def _take_one(self, connection: Connection, received: ReceivedObject) -> StoreAnswer:
+        sender = sender_of(connection, received.calling_ae_title, quiet_seconds=self.quiet_seconds)
+        assert sender is not None
+        try:
+            with connection.begin_nested():
+                receive_object(connection, sender, received)
+        except StudyOfAnotherTrust:
+            _open_refusal(connection, sender, "StudyInstanceUID", "known as another trust's study")
+            return StoreAnswer(CANNOT_UNDERSTAND, "StudyInstanceUID is another trust's study")
+        return StoreAnswer()
 
     def refuse(self, calling_ae_title: str, keyword: str, reason: str) -> None:
         """Put an object that cannot be taken into the list that people see."""
-        sender = self._senders.get(calling_ae_title)
         with self.engine.begin() as connection:
-            open_doubt(
-                connection,
-                "object-refused",
-                trust=sender.trust if sender else None,
-                source=calling_ae_title,
-                detail=f"{keyword}: {reason}",
-            )
+            sender = sender_of(connection, calling_ae_title, quiet_seconds=self.quiet_seconds)
+            _open_refusal(connection, sender or calling_ae_title, keyword, reason)
 
 
-def _same_address(bound: str | None, peer_address: str) -> bool:
-    """Whether a peer's address is the one, or in the network, that the AE title is bound to.
+def _open_refusal(connection: Connection, sender: Sender | str, keyword: str, reason: str) -> None:
+    open_doubt(
+        connection,
+        "object-refused",
+        trust=sender.trust if isinstance(sender, Sender) else None,
+        source=sender.ae_title if isinstance(sender, Sender) else sender,
+        detail=f"{keyword}: {reason}",
+    )
 
-    A source bound to a certificate alone is not admitted over an unprotected connection.
+
+def _why_not(row: Row[Any] | None, peer: Peer) -> str:
+    """Say why a source may not send from where the peer stands; empty when it may.
+
+    A source is bound to an address, to a certificate or to both; one bound to a certificate is
+    not admitted over an unprotected connection, one bound to nothing not at all.
     """
-    if bound is None:
-        return False
+    if row is None:
+        return "unknown AE title"
+    if row.address is None and row.certificate_subject is None:
+        return "AE title that is bound to no address and no certificate"
+    if row.address is not None and not _same_address(row.address, peer.address):
+        return "AE title from an address it is not bound to"
+    if row.certificate_subject is not None and (
+        peer.certificate_subject is None or not names_same(row.certificate_subject, peer.certificate_subject)
+    ):
+        return "AE title without the certificate it is bound to"
+    return ""
+
+
+def _same_address(bound: str, peer_address: str) -> bool:
+    """Whether a peer's address is the one, or in the network, that the AE title is bound to."""
     try:
         return ipaddress.ip_address(peer_address) in ipaddress.ip_network(bound, strict=False)
     except ValueError:

@@ -7,7 +7,11 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one listener process allows its peers; seconds and bytes.
+    """What a listener allows its peers; seconds and bytes.
+
+    `max_associations` and `max_associations_per_address` count connections in all and by address. A connection that
+    is not an association yet holds its place on sufferance: at most `max_handshakes` do, and when a place is needed the
+    oldest of the address that has most of them gives way.
 
     `association_seconds` is the time from the connection to the last byte of the A-ASSOCIATE-RQ
     (the ARTIM timer of PS3.8, 9.1.5); `pdu_seconds` bounds a PDU once its first byte is here;
@@ -26,6 +30,7 @@ class Limits:
 
     max_associations: int = 200
     max_associations_per_address: int = 50
+    max_handshakes: int = 64
     association_seconds: float = 10.0
     pdu_seconds: float = 30.0
     idle_seconds: float = 300.0
@@ -35,9 +40,9 @@ class Limits:
     max_associate_rq_bytes: int = 1024 * 1024
     max_pdu_bytes: int = 131072
     max_command_set_bytes: int = 64 * 1024
-    header_keep_bytes: int = 64 * 1024
+    header_keep_bytes: int = 16 * 1024
     header_bound_bytes: int = 1024 * 1024
-    receive_buffer_bytes: int = 256 * 1024
+    receive_buffer_bytes: int = 32 * 1024
 
     def __post_init__(self) -> None:
         for each in fields(self):

@@ -59,8 +59,8 @@ _EXPLICIT_LITTLE = Syntax(False, Struct("<HHL"), Struct("<HH2sH"), Struct("<L"))
 _EXPLICIT_BIG = Syntax(False, Struct(">HHL"), Struct(">HH2sH"), Struct(">L"))
 
 
-class _Broken(Exception):
-    """A sequence that cannot be followed; `cut` when the data simply stop in it."""
+class CannotBeFollowed(Exception):
+    """Elements that cannot be followed; `cut` when the data simply stop in them."""
 
     def __init__(self, *, cut: bool = False) -> None:
         super().__init__(cut)
@@ -105,9 +105,25 @@ def read_elements(
     whole = _Frame(False, len(data), False, _syntax_of(transfer_syntax_uid))
     try:
         _, ending = walk.read(0, whole, wanted, found, last)
-    except _Broken as broken:
+    except CannotBeFollowed as broken:
         ending = Ending.CUT if broken.cut else Ending.MALFORMED
     return found, frozenset(walk.faulty), ending
+
+
+def end_of_sequence(data: Octets, position: int, *, explicit: bool) -> int:
+    """Give where an element ends that is or may hold a sequence, in little endian, following all that is in it.
+
+    Raises
+    ------
+    CannotBeFollowed
+        When it is malformed or cut short.
+    NestedTooDeep
+        When sequences lie too deep in it.
+    """
+    syntax = _EXPLICIT_LITTLE if explicit else _IMPLICIT_LITTLE
+    value = _head(data, position, len(data), syntax)
+    _check_end(value, len(data))
+    return _Walk(data).skip(value, syntax)
 
 
 def wanted_tags(*keywords: str, **sequences: Wanted) -> Wanted:
@@ -149,15 +165,15 @@ class _Walk:
                 return value.start, Ending.ENDED
             if value.tag > last:
                 if value.tag >> 16 == 0xFFFE:
-                    raise _Broken
+                    raise CannotBeFollowed
                 return position, Ending.PASSED
             _check_end(value, limit)
             keyword, inner = wanted.get(value.tag, (None, None))
             if keyword is None:
-                position = self._skip(value, syntax)
+                position = self.skip(value, syntax)
             elif keyword in found or not _fits(inner is not None, value):
                 self.faulty.add(keyword)
-                position = self._skip(value, syntax)
+                position = self.skip(value, syntax)
             elif inner is None:
                 found[keyword] = bytes(data[value.start : value.end])
                 position = value.end
@@ -171,7 +187,7 @@ class _Walk:
         self.depth += 1
         try:
             return self._items(value.start, _Frame(True, value.end, value.undefined, inside), wanted, items)
-        except _Broken:
+        except CannotBeFollowed:
             self.faulty.add(keyword)
             if value.undefined:
                 raise
@@ -188,9 +204,9 @@ class _Walk:
             undefined = length == _UNDEFINED
             end = within.limit if undefined else start + length
             if tag != _ITEM or len(items) == MAX_ITEMS:
-                raise _Broken
+                raise CannotBeFollowed
             if end > within.limit:
-                raise _Broken(cut=within.undefined)
+                raise CannotBeFollowed(cut=within.undefined)
             items.append({})
             # without a length only the delimitation tells where the item ends
             up_to = _BEFORE_DELIMITATIONS if undefined else last
@@ -199,10 +215,10 @@ class _Walk:
             if not undefined:
                 position = end
         if within.undefined:
-            raise _Broken(cut=True)
+            raise CannotBeFollowed(cut=True)
         return within.limit
 
-    def _skip(self, value: _Value, syntax: Syntax) -> int:
+    def skip(self, value: _Value, syntax: Syntax) -> int:
         """Give the position after a value that nobody wants, looking into sequences only for depth."""
         frame = _frame_of(self.data, value, syntax)
         if frame is None:
@@ -216,7 +232,7 @@ class _Walk:
                 continue
             try:
                 position = _step(self.data, position, frames)
-            except _Broken:
+            except CannotBeFollowed:
                 while frames and frames[-1].undefined:
                     frames.pop()
                 if not frames:
@@ -236,7 +252,7 @@ def _fits(sequence_wanted: bool, value: _Value) -> bool:
 def _head(data: Octets, position: int, limit: int, syntax: Syntax) -> _Value:
     """Read tag, VR (empty when implicit) and length, and find the value (PS3.5, 7.1)."""
     if limit - position < 8:
-        raise _Broken(cut=True)
+        raise CannotBeFollowed(cut=True)
     start = position + 8
     group, element, vr, length = syntax.short_head.unpack_from(data, position)
     if syntax.implicit or group == 0xFFFE:
@@ -244,10 +260,10 @@ def _head(data: Octets, position: int, limit: int, syntax: Syntax) -> _Value:
         (length,) = syntax.long_length.unpack_from(data, position + 4)
     elif vr not in _SHORT_VRS:
         if not (vr.isalpha() and vr.isupper()):
-            raise _Broken
+            raise CannotBeFollowed
         start = position + 12
         if limit < start:
-            raise _Broken(cut=True)
+            raise CannotBeFollowed(cut=True)
         (length,) = syntax.long_length.unpack_from(data, position + 8)
     if length == _UNDEFINED:
         return _Value(group << 16 | element, vr, start, limit, True)
@@ -256,12 +272,12 @@ def _head(data: Octets, position: int, limit: int, syntax: Syntax) -> _Value:
 
 def _check_end(value: _Value, limit: int) -> None:
     if value.end > limit:
-        raise _Broken(cut=True)
+        raise CannotBeFollowed(cut=True)
 
 
 def _item_head(data: Octets, position: int, limit: int, syntax: Syntax) -> tuple[int, int, int]:
     if limit - position < 8:
-        raise _Broken(cut=True)
+        raise CannotBeFollowed(cut=True)
     group, element, length = syntax.tag_and_length.unpack_from(data, position)
     return group << 16 | element, length, position + 8
 
@@ -276,7 +292,7 @@ def _step(data: Octets, position: int, frames: list[_Frame]) -> int:
         frames.pop()
         return value.start
     if value.tag >> 16 == 0xFFFE:
-        raise _Broken
+        raise CannotBeFollowed
     _check_end(value, frame.limit)
     inner = _frame_of(data, value, frame.syntax)
     if inner is None:
@@ -293,10 +309,10 @@ def _step_item(data: Octets, position: int, frames: list[_Frame]) -> int:
         return start
     undefined = length == _UNDEFINED
     if tag != _ITEM or (frame.raw and undefined):
-        raise _Broken
+        raise CannotBeFollowed
     end = frame.limit if undefined else start + length
     if end > frame.limit:
-        raise _Broken(cut=frame.undefined)
+        raise CannotBeFollowed(cut=frame.undefined)
     if frame.raw:
         return end
     frames.append(_Frame(False, end, undefined, frame.syntax))

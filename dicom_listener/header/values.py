@@ -203,7 +203,9 @@ class AttributeReader:
         if not self._charset.declared and not text.isascii():
             self.fault(keyword, "is not in the default character set, read as Latin 1")
         values = [each.strip(" \0") for each in text.split("\\")]
-        if any(unicodedata.category(character) in _FORBIDDEN for each in values for character in each):
+        if not text.isprintable() and any(
+            unicodedata.category(character) in _FORBIDDEN for each in values for character in each
+        ):
             raise _Unreadable("contains control characters")
         return values
 

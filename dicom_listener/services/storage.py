@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pydicom.datadict import tag_for_keyword
 
 from dicom_listener.admission import Source
-from dicom_listener.header.read import UnreadableHeader, read_header
+from dicom_listener.header.read import HeaderReader, ObjectHeader, UnreadableHeader
 from dicom_listener.upper_layer.command_set import Response
 from dicom_listener.upper_layer.message import Message
-from worklist.intake.study import ReceivedObject
 
 #: PS3.7, Annex C, and PS3.4, Table B.2-1.
 SUCCESS = 0x0000
@@ -36,8 +35,8 @@ class StoreAnswer:
     comment: str = ""
 
 
-#: Keeps an object's facts and returns only when they are durable.
-Receive = Callable[[ReceivedObject], StoreAnswer]
+#: Keeps an object's facts and returns only when they are durable (docs/decisions/0009-own-c-store-path.md).
+Receive = Callable[[ObjectHeader], StoreAnswer]
 #: Puts an object that cannot be taken before people: calling AE title, keyword, reason.
 Refuse = Callable[[str, str, str], None]
 
@@ -51,23 +50,24 @@ def store(message: Message, source: Source, receive: Receive, refuse: Refuse) ->
     if not message.context.is_storage:
         return Response(SOP_CLASS_NOT_SUPPORTED, "C-STORE belongs to a Storage SOP Class")
     try:
-        received = _header_of(message, source)
+        header = _header_of(message, source)
     except UnreadableHeader as unreadable:
         return _refused(CANNOT_UNDERSTAND, source, unreadable, refuse)
-    if received.sop_instance_uid != message.command.sop_instance_uid:
+    if header.sop_instance_uid != message.command.sop_instance_uid:
         mismatch = UnreadableHeader("SOPInstanceUID", "differs between command and data set")
         return _refused(DATA_SET_DOES_NOT_MATCH_SOP_CLASS, source, mismatch, refuse)
     try:
-        answer = receive(received)
+        answer = receive(header)
     except Exception as error:
         return _try_again("receive", source, error)
     return Response(answer.status, answer.comment)
 
 
-def _header_of(message: Message, source: Source) -> ReceivedObject:
+def _header_of(message: Message, source: Source) -> ObjectHeader:
     if not message.data_set:
         raise UnreadableHeader("DataSet", "is missing")
-    return read_header(message.data_set, message.context.transfer_syntax_uid, source.ae_title)
+    reader = message.reader or HeaderReader(source.ae_title)
+    return reader.read(message.data_set, message.context.transfer_syntax_uid)
 
 
 def _refused(status: int, source: Source, unreadable: UnreadableHeader, refuse: Refuse) -> Response:

@@ -14,7 +14,8 @@ from typing import ClassVar
 
 from pynetdicom.pdu import A_ABORT_RQ, A_ASSOCIATE_RJ, A_RELEASE_RP
 
-from dicom_listener.admission import Admit, Rejection, RejectionReason, Source
+from dicom_listener.admission import Admit, Peer, Rejection, RejectionReason, Source
+from dicom_listener.header.read import HeaderReader
 from dicom_listener.limits import Limits
 from dicom_listener.upper_layer.command_set import C_CANCEL_RQ, RESPONSE, Response, encode_response
 from dicom_listener.upper_layer.message import Message, MessageAssembler, ProtocolFault
@@ -40,28 +41,28 @@ _FIXED_ASSOCIATE_RQ_BYTES = 68
 class Association:
     """One transport connection from its first byte to its close.
 
-    `called_ae_title` None takes any. Nothing is read of a PDU whose length is over the limit, and
-    every wait has a deadline, so `run` always comes to an end.
+    `on_established` is called when the association is about to be accepted. Nothing is read of a PDU
+    whose length is over the limit, and every wait has a deadline, so `run` always comes to an end.
     """
 
     def __init__(
         self,
         connection: socket.socket,
-        peer_address: str,
+        peer: Peer,
         *,
         limits: Limits,
         admit: Admit,
         services: Mapping[int, Service],
         drain: Drain,
         log: logging.Logger,
-        called_ae_title: str | None = None,
+        on_established: Callable[[], None] = lambda: None,
     ) -> None:
-        self._peer_address = peer_address
+        self._peer = peer
         self._limits = limits
         self._admit = admit
         self._services = services
         self._log = log
-        self._called_ae_title = called_ae_title
+        self._on_established = on_established
         self._stream = Stream(connection, limits, drain)
         self._state = State.STA2
         self._artim_at = monotonic() + limits.association_seconds
@@ -92,7 +93,7 @@ class Association:
             self._stream.close()
             self._log.info(
                 "association over: peer=%s ae_title=%s messages=%d data_set_bytes=%d end=%s",
-                self._peer_address,
+                self._peer.address,
                 self._source.ae_title if self._source else "-",
                 self._messages,
                 self._data_set_bytes,
@@ -134,12 +135,10 @@ class Association:
             return Rejection(RejectionReason.PROTOCOL_VERSION_NOT_SUPPORTED)
         if request.application_context_name != APPLICATION_CONTEXT_NAME:
             return Rejection(RejectionReason.APPLICATION_CONTEXT_NAME_NOT_SUPPORTED)
-        if self._called_ae_title not in {None, request.called_ae_title}:
-            return Rejection(RejectionReason.CALLED_AE_TITLE_NOT_RECOGNIZED)
         try:
-            return self._admit(request.calling_ae_title, request.called_ae_title, self._peer_address)
+            return self._admit(request.calling_ae_title, request.called_ae_title, self._peer)
         except Exception as error:
-            self._log.error("admission failed: peer=%s error=%s", self._peer_address, type(error).__name__)
+            self._log.error("admission failed: peer=%s error=%s", self._peer.address, type(error).__name__)
             return Rejection(RejectionReason.TEMPORARY_CONGESTION)
 
     def _await_pdu(self) -> Event:
@@ -178,7 +177,7 @@ class Association:
             self._ending = "listener stopping"
         else:
             self._ending = f"internal error {type(error).__name__}"
-            self._log.error("association failed: peer=%s error=%s", self._peer_address, type(error).__name__)
+            self._log.error("association failed: peer=%s error=%s", self._peer.address, type(error).__name__)
         return Event.EVT18 if self._state is State.STA2 else Event.EVT15
 
     def _perform(self, action: Action) -> None:
@@ -196,9 +195,12 @@ class Association:
 
     def _ae_7(self) -> None:
         assert self._agreement is not None
+        assert self._source is not None
+        self._on_established()
         self._stream.send(self._agreement.accept_pdu)
-        self._stream.enlarge()
-        self._assembler = MessageAssembler(self._stream, self._limits, self._agreement.contexts)
+        self._assembler = MessageAssembler(
+            self._stream, self._limits, self._agreement.contexts, HeaderReader(self._source.ae_title)
+        )
 
     def _ae_8(self) -> None:
         reason = self._rejection.reason

@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from struct import Struct
 
-from dicom_listener.header.data_elements import Octets
-from dicom_listener.header.read import wanted_attributes_passed
+from dicom_listener.header.read import HeaderReader
 from dicom_listener.limits import Limits
 from dicom_listener.upper_layer.command_set import C_STORE_RQ, Command, UnreadableCommand, decode_command
 from dicom_listener.upper_layer.negotiation import AcceptedContext
@@ -38,13 +37,14 @@ class Message:
     """One DIMSE request: its command, and the beginning of its data set if it has one.
 
     Of an object to be stored the header is kept, of any other data set as much as `Limits.header_bound_bytes` allow.
-    `data_set_bytes` counts the whole data set as it went by.
+    `data_set_bytes` counts the whole data set as it went by; `reader` reads the headers of the association.
     """
 
     context: AcceptedContext
     command: Command
-    data_set: Octets | None
+    data_set: bytes | None
     data_set_bytes: int = 0
+    reader: HeaderReader | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -55,16 +55,18 @@ class Message:
 class MessageAssembler:
     """Reads the P-DATA-TF PDUs of one association."""
 
-    def __init__(self, stream: Stream, limits: Limits, contexts: Mapping[int, AcceptedContext]) -> None:
+    def __init__(
+        self, stream: Stream, limits: Limits, contexts: Mapping[int, AcceptedContext], reader: HeaderReader
+    ) -> None:
         self._stream = stream
         self._limits = limits
         self._contexts = contexts
+        self._reader = reader
         self._context: AcceptedContext | None = None
         self._command_set = bytearray()
         self._command: Command | None = None
-        self._data_set = bytearray()
-        self._data_set_bytes = 0
-        self._keep_bytes = 0
+        self._parts: list[bytes] = []
+        self._kept_bytes = self._keep_bytes = self._data_set_bytes = 0
 
     @property
     def has_message_in_hand(self) -> bool:
@@ -136,29 +138,36 @@ class MessageAssembler:
     def _keep_data_set(self, length: int) -> None:
         self._data_set_bytes += length
         while length and self._keep_bytes:
-            chunk = self._stream.take(min(length, self._keep_bytes - len(self._data_set)))
-            self._data_set += chunk
-            length -= len(chunk)
-            if len(self._data_set) == self._keep_bytes:
+            part = self._stream.read(min(length, self._keep_bytes - self._kept_bytes))
+            self._parts.append(part)
+            self._kept_bytes += len(part)
+            length -= len(part)
+            if self._kept_bytes == self._keep_bytes:
                 self._keep_more()
-        self._stream.skip(length)
+        if length:
+            self._stream.skip(length)
 
     def _keep_more(self) -> None:
         """Double what is kept, or stop keeping when no more can help."""
         assert self._context is not None
         bound = self._limits.header_bound_bytes
-        if self._keep_bytes >= bound or wanted_attributes_passed(self._data_set, self._context.transfer_syntax_uid):
+        if self._keep_bytes >= bound or self._reader.passed(self._kept(), self._context.transfer_syntax_uid):
             self._keep_bytes = 0
         else:
             self._keep_bytes = min(2 * self._keep_bytes, bound)
 
+    def _kept(self) -> bytes:
+        if len(self._parts) != 1:
+            self._parts = [b"".join(self._parts)]
+        return self._parts[0]
+
     def _complete(self) -> Message:
         assert self._context is not None
         assert self._command is not None
-        data_set = self._data_set if self._command.has_data_set else None
-        message = Message(self._context, self._command, data_set, self._data_set_bytes)
+        data_set = self._kept() if self._command.has_data_set else None
+        message = Message(self._context, self._command, data_set, self._data_set_bytes, self._reader)
         self._context = self._command = None
         self._command_set = bytearray()
-        self._data_set = bytearray()
-        self._data_set_bytes = self._keep_bytes = 0
+        self._parts = []
+        self._kept_bytes = self._keep_bytes = self._data_set_bytes = 0
         return message

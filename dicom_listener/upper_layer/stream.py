@@ -1,15 +1,18 @@
 """Reads and writes the bytes of one transport connection, each wait under a deadline.
 
-One buffer, filled by `recv_into`, serves the whole association: what is not kept is overwritten by
-what follows, so memory does not grow with what a peer sends. It must not know what the bytes mean
-beyond the six of a PDU header (PS3.8, 9.3.1).
+One small buffer serves the whole association; bytes that nobody wants are dropped in the kernel where it
+can, so memory does not grow with what a peer sends. It must not know what the bytes mean beyond the six of
+a PDU header (PS3.8, 9.3.1).
 """
 
 from __future__ import annotations
 
 import contextlib
 import math
+import mmap
 import socket
+import ssl
+import sys
 from struct import Struct
 from time import monotonic
 from typing import Any
@@ -20,8 +23,14 @@ PDU_HEADER = Struct(">BxL")
 
 #: The longest single wait: how soon a quiet association notices that the listener stops.
 _TICK_SECONDS = 0.5
+_TIMEVAL = Struct("@ll")
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
-_HANDSHAKE_BUFFER_BYTES = 16 * 1024
+#: tcp(7): the bytes are dropped without a copy, as many as asked for unless a wait ends first.
+_DROP = socket.MSG_TRUNC | socket.MSG_WAITALL if sys.platform == "linux" else 0
+#: Where dropped bytes would stand; nothing reads it, and with `_DROP` nothing writes it either.
+_SINK = mmap.mmap(-1, 1024 * 1024)
+#: Below this it is cheaper to read on than to drop.
+_WORTH_DROPPING = 4096
 
 
 class TransportClosed(Exception):
@@ -50,7 +59,7 @@ class Drain:
 
 
 class Stream:
-    """The buffered, deadline-bound side of one connection's socket.
+    """The buffered, deadline-bound side of one connection's socket, which may be a TLS one.
 
     Every method that waits raises `TransportClosed`, `DeadlinePassed` or, between messages,
     `ListenerStopping`.
@@ -60,18 +69,15 @@ class Stream:
         self._connection = connection
         self._limits = limits
         self._drain = drain
-        self._buffer = memoryview(bytearray(min(_HANDSHAKE_BUFFER_BYTES, limits.receive_buffer_bytes)))
+        self._buffer = memoryview(bytearray(limits.receive_buffer_bytes))
         self._start = self._end = 0
         self._deadline = math.inf
-        self._timeout = 0.0
         self._between_messages = False
-
-    def enlarge(self) -> None:
-        """Change to the buffer for bulk data: an unknown peer is not worth that much memory."""
-        waiting = self._buffer[self._start : self._end]
-        buffer = memoryview(bytearray(self._limits.receive_buffer_bytes))
-        buffer[: len(waiting)] = waiting
-        self._buffer, self._start, self._end = buffer, 0, len(waiting)
+        self._last_count = 0
+        self._protected = isinstance(connection, ssl.SSLSocket)
+        self._drop_flags = 0 if self._protected else _DROP
+        self._wait_seconds = 0.0
+        connection.settimeout(None)
 
     def begin_pdu(
         self, *, begin_by: float, complete_by: float | None = None, between_messages: bool = False
@@ -83,16 +89,17 @@ class Stream:
         """
         if between_messages and self._drain.requested:
             raise ListenerStopping
-        self._deadline = begin_by
-        self._between_messages = between_messages
-        self._fill(1)
-        self._between_messages = False
+        if self._start == self._end:
+            self._deadline = begin_by
+            self._between_messages = between_messages
+            self._fill(1)
+            self._between_messages = False
         self._deadline = monotonic() + self._limits.pdu_seconds if complete_by is None else complete_by
         pdu_type, length = self.unpack(PDU_HEADER)
         return pdu_type, length
 
     def renew_deadline(self) -> None:
-        """Give the rest of the PDU its full time again: we, not the peer, were slow."""
+        """Give the rest of the PDU its full time again: answering what came before took some of it."""
         self._deadline = monotonic() + self._limits.pdu_seconds
 
     def unpack(self, layout: Struct) -> tuple[Any, ...]:
@@ -113,6 +120,8 @@ class Stream:
 
     def read(self, length: int) -> bytes:
         """Give exactly `length` bytes; memory grows only with what has arrived."""
+        if length <= self._end - self._start:
+            return bytes(self.take(length)) if length else b""
         parts = bytearray()
         while len(parts) < length:
             parts += self.take(length - len(parts))
@@ -122,8 +131,11 @@ class Stream:
         """Let `length` bytes go by."""
         while length > self._end - self._start:
             length -= self._end - self._start
-            self._start = self._end
-            self._fill(1)
+            self._start = self._end = 0
+            if length >= _WORTH_DROPPING:
+                length -= self._receive(_SINK, min(length, len(_SINK)), self._drop_flags)
+            else:
+                self._fill(1)
         self._start += length
 
     def send(self, octets: bytes, *, last_word: bool = False) -> None:
@@ -135,7 +147,7 @@ class Stream:
             self._wait_at_most(deadline)
             try:
                 rest = rest[self._connection.send(rest) :]
-            except TimeoutError:
+            except (TimeoutError, BlockingIOError):
                 continue
             except OSError as error:
                 raise TransportClosed from error
@@ -150,7 +162,7 @@ class Stream:
         try:
             self._connection.shutdown(socket.SHUT_WR)
             while True:
-                self._receive(self._buffer)
+                self._receive(_SINK, len(_SINK), self._drop_flags & ~socket.MSG_WAITALL)
         except DeadlinePassed:
             return False
         except (TransportClosed, OSError):
@@ -170,18 +182,20 @@ class Stream:
             self._buffer[:waiting] = self._buffer[self._start : self._end]
             self._start, self._end = 0, waiting
         while self._end - self._start < needed:
-            self._end += self._receive(self._buffer[self._end :])
+            into = self._buffer[self._end :]
+            self._end += self._receive(into, len(into), 0)
 
-    def _receive(self, into: memoryview) -> int:
+    def _receive(self, into: memoryview | mmap.mmap, at_most: int, flags: int) -> int:
+        """Receive once, at least one byte."""
         while True:
             self._wait_at_most(min(self._deadline, self._drain.until))
-            if not self._between_messages and _QUICKACK is not None:
+            if not self._between_messages and self._last_count < _WORTH_DROPPING and _QUICKACK is not None:
                 # a sender that left Nagle's algorithm on holds the rest back until we acknowledge,
                 # which the kernel delays by 40 ms: most of the time of a small object
                 self._connection.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
             try:
-                count = self._connection.recv_into(into)
-            except TimeoutError:
+                count = self._connection.recv_into(into, at_most, flags)
+            except (TimeoutError, BlockingIOError):
                 if self._between_messages and self._drain.requested:
                     raise ListenerStopping from None
                 continue
@@ -189,13 +203,22 @@ class Stream:
                 raise TransportClosed from error
             if count == 0:
                 raise TransportClosed
+            self._last_count = count
             return count
 
     def _wait_at_most(self, deadline: float) -> None:
+        """Bound the next call to the socket by the deadline, or by a tick where that is far off."""
         remaining = deadline - monotonic()
         if remaining <= 0:
             raise DeadlinePassed
-        timeout = min(remaining, _TICK_SECONDS)
-        if timeout != self._timeout:
-            self._connection.settimeout(timeout)
-            self._timeout = timeout
+        seconds = min(remaining, _TICK_SECONDS)
+        if seconds == self._wait_seconds:
+            return
+        self._wait_seconds = seconds
+        if self._protected:
+            self._connection.settimeout(seconds)
+        else:
+            # the kernel ends the wait, which saves a poll before each call; zero would mean for ever
+            timeval = _TIMEVAL.pack(0, max(1, int(seconds * 1_000_000)))
+            self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
+            self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)

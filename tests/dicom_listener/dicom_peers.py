@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
 import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -26,10 +28,16 @@ from pynetdicom.pdu_primitives import (
 )
 from pynetdicom.presentation import build_context
 
-from dicom_listener.acceptor import Acceptor
-from dicom_listener.admission import Admit, Source
+from dicom_listener.admission import Admit, Peer, Source
+from dicom_listener.header.read import ObjectHeader
 from dicom_listener.limits import Limits
-from dicom_listener.services.storage import Refuse, StoreAnswer
+from dicom_listener.processes.acceptor import Acceptor, Port
+from dicom_listener.processes.link import Link
+from dicom_listener.processes.worker import Worker
+from dicom_listener.services.echo import echo
+from dicom_listener.services.storage import Refuse, StoreAnswer, store
+from dicom_listener.upper_layer.association import Service
+from dicom_listener.upper_layer.command_set import C_ECHO_RQ, C_STORE_RQ
 from worklist.intake.study import ReceivedObject
 
 HOST = "127.0.0.1"
@@ -60,7 +68,7 @@ class Listener:
         assert self.acceptor.associations == {}
 
 
-def admit_all(calling_ae_title: str, called_ae_title: str, peer_address: str) -> Source:
+def admit_all(calling_ae_title: str, called_ae_title: str, peer: Peer) -> Source:
     return Source(calling_ae_title, "RXX")
 
 
@@ -70,7 +78,8 @@ def running_listener(
     admit: Admit = admit_all,
     answer: Callable[[ReceivedObject], StoreAnswer] = lambda _: StoreAnswer(),
     refuse: Refuse | None = None,
-    called_ae_title: str | None = None,
+    tls: ssl.SSLContext | None = None,
+    on_unprotected: Callable[[str, str], None] | None = None,
     **limits: Any,
 ) -> Iterator[Listener]:
     """Run a listener on a free port until the block ends."""
@@ -78,20 +87,21 @@ def running_listener(
     received: list[ReceivedObject] = []
     refused: list[tuple[str, str, str]] = []
 
-    def receive(one: ReceivedObject) -> StoreAnswer:
-        received.append(one)
-        return answer(one)
+    def receive(header: ObjectHeader) -> StoreAnswer:
+        received.append(header.received())
+        return answer(received[-1])
 
-    limits = {"closing_seconds": 0.2, "drain_seconds": 0.5, **limits}
-    acceptor = Acceptor(
-        listening,
-        Limits(**limits),
-        admit,
-        receive,
-        logging.getLogger("tests.dicom_listener"),
-        refuse=refuse or (lambda *entry: refused.append(entry)),
-        called_ae_title=called_ae_title,
-    )
+    bounds = Limits(**{"closing_seconds": 0.2, "drain_seconds": 0.5, **limits})
+    log = logging.getLogger("tests.dicom_listener")
+    refusing = refuse or (lambda *entry: refused.append(entry))
+    services: dict[int, Service] = {C_ECHO_RQ: echo, C_STORE_RQ: partial(store, receive=receive, refuse=refusing)}
+
+    def hire(link: socket.socket) -> None:
+        """Start a worker as a thread of this process, where tests can look at it."""
+        worker = Worker(Link(link.dup()), bounds, admit, services, log, tls=tls, on_unprotected=on_unprotected)
+        threading.Thread(target=worker.run, daemon=True).start()
+
+    acceptor = Acceptor([Port(listening, protected=tls is not None)], bounds, hire, lambda *_: None, log)
     port = listening.getsockname()[1]
     thread = threading.Thread(target=acceptor.serve_forever, daemon=True)
     thread.start()

@@ -16,21 +16,12 @@ from tests.dicom_listener.dicom_peers import RawPeer, command, ct_object, encode
 INSTANCE = "1.2.826.0.1.3680043.8.498.1"
 MEBIBYTE = 1024 * 1024
 LISTENER = """
-import socket
-from dicom_listener.acceptor import Acceptor
-from dicom_listener.admission import Source
-from dicom_listener.limits import Limits
 from dicom_listener.services.storage import StoreAnswer
+from tests.dicom_listener.dicom_peers import running_listener
 
-listening = socket.create_server(("127.0.0.1", 0))
-print(listening.getsockname()[1], flush=True)
-Acceptor(
-    listening,
-    Limits(),
-    lambda calling, called, address: Source(calling, "RXX"),
-    lambda received: StoreAnswer(),
-    refuse=lambda *entry: None,
-).serve_forever()
+with running_listener(closing_seconds=1, drain_seconds=5) as listener:
+    print(listener.port, flush=True)
+    input()
 """
 
 
@@ -38,7 +29,9 @@ Acceptor(
 def listening_process() -> Iterator[tuple[int, int]]:
     """Run a listener in a process of its own and give its port and process id."""
     root = Path(__file__).parents[2]
-    with subprocess.Popen([sys.executable, "-c", LISTENER], cwd=root, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", LISTENER], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout is not None
         try:
             yield int(process.stdout.readline()), process.pid

@@ -10,7 +10,7 @@ import pytest
 from pydicom.uid import CTImageStorage
 from pynetdicom.presentation import build_context
 
-from dicom_listener.admission import Rejection, RejectionReason, Source
+from dicom_listener.admission import Peer, Rejection, RejectionReason, Source
 from tests.dicom_listener.dicom_peers import (
     A_ABORT,
     A_ASSOCIATE_RJ,
@@ -63,8 +63,8 @@ def test_a_request_that_cannot_be_decoded_is_aborted() -> None:
 
 
 def test_an_unknown_calling_ae_title_is_rejected_as_such() -> None:
-    def admit(calling: str, called: str, address: str) -> Source | Rejection:
-        assert (calling, called, address) == ("STRANGER", "RADPOOL", "127.0.0.1")
+    def admit(calling: str, called: str, peer: Peer) -> Source | Rejection:
+        assert (calling, called, peer) == ("STRANGER", "RADPOOL", Peer("127.0.0.1"))
         return Rejection(RejectionReason.CALLING_AE_TITLE_NOT_RECOGNIZED)
 
     with running_listener(admit=admit) as listener, listener.raw() as peer:
@@ -73,7 +73,10 @@ def test_an_unknown_calling_ae_title_is_rejected_as_such() -> None:
 
 
 def test_another_called_ae_title_is_rejected_as_such() -> None:
-    with running_listener(called_ae_title="ANOTHER") as listener, listener.raw() as peer:
+    def admit(calling: str, called: str, peer: Peer) -> Source | Rejection:
+        return Rejection(RejectionReason.CALLED_AE_TITLE_NOT_RECOGNIZED)
+
+    with running_listener(admit=admit) as listener, listener.raw() as peer:
         peer.send(associate_rq())
         assert peer.read_pdu() == (A_ASSOCIATE_RJ, bytes((0, 1, 1, 7)))
 
@@ -94,7 +97,7 @@ def test_an_unknown_protocol_version_is_rejected_as_such() -> None:
 
 
 def test_an_admission_that_fails_is_a_transient_rejection() -> None:
-    def admit(calling: str, called: str, address: str) -> Source:
+    def admit(calling: str, called: str, peer: Peer) -> Source:
         raise ConnectionError
 
     with running_listener(admit=admit) as listener, listener.raw() as peer:
@@ -265,7 +268,7 @@ def test_a_peer_that_never_reads_is_given_up() -> None:
         peer.socket.settimeout(0.2)
         with pytest.raises(OSError, match=r"timed out|reset|Broken pipe"):
             peer.send(echo * 1_000_000)
-        listener.wait_until_empty(2)
+        listener.wait_until_empty(20)
 
 
 @pytest.mark.filterwarnings("ignore:Invalid value for VR UI")

@@ -1,0 +1,38 @@
+"""A worker of the DICOM process: runs associations and appends what they receive to the journal."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from functools import partial
+from pathlib import Path
+
+from dicom_listener.journal.keeper import Keeper
+from dicom_listener.journal.writer import JournalWriter
+from dicom_listener.limits import Limits
+from dicom_listener.processes.desk import Caller
+from dicom_listener.processes.link import Link
+from dicom_listener.processes.worker import Worker
+from dicom_listener.services.echo import echo
+from dicom_listener.services.storage import store
+from dicom_listener.tls import server_context
+from dicom_listener.upper_layer.command_set import C_ECHO_RQ, C_STORE_RQ
+
+
+def run(
+    link_socket: socket.socket, journal: Path, *, every: bool, fsync: bool, tls: tuple[Path, Path, Path] | None
+) -> None:
+    """Serve until the acceptor is gone or lets the worker go."""
+    link = Link(link_socket)
+    caller = Caller(link)
+    keeper = Keeper(JournalWriter(journal, fsync=fsync), caller.commit, every=every)
+    Worker(
+        link,
+        Limits(),
+        caller.admit,
+        {C_ECHO_RQ: echo, C_STORE_RQ: partial(store, receive=keeper.keep, refuse=caller.refuse)},
+        logging.getLogger("dicom_listener"),
+        tls=server_context(*tls) if tls else None,
+        on_unprotected=caller.refuse_unprotected,
+        on_told=keeper.told,
+    ).run()
