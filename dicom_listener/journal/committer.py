@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 #: How long objects that nobody waits for may gather before they are taken in.
 GATHER_SECONDS = 0.2
-_BATCH = 2000
+_BATCH = 1000
 _PAUSE_SECONDS = 0.25
 _IDLE_SECONDS = 5.0
 

@@ -42,7 +42,7 @@ class Places:
 
     def establish(self, number: int, address: str) -> None:
         """A connection has become an association, which gives way to nobody; not even if it was just asked to."""
-        if self._handshakes.pop(number, None) is None:
+        if self._handshakes.pop(number, None) is None and number not in self._associations:
             self._by_address[address] += 1
         self._associations[number] = address
 
