@@ -17,7 +17,7 @@ from dicom_listener.services.storage import CANNOT_UNDERSTAND, StoreAnswer
 from worklist import audit
 from worklist.db.tables.network import source
 from worklist.doubts import open_doubt
-from worklist.intake.objects import StudyOfAnotherTrust, receive_object
+from worklist.intake.objects import Arrival, Fate, take_in
 from worklist.intake.senders import Sender
 from worklist.intake.study import ReceivedObject
 
@@ -72,16 +72,18 @@ class Arrivals:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with self.engine.begin() as connection:
-                    receive_object(connection, sender, received)
-                return StoreAnswer()
-            except StudyOfAnotherTrust:
-                self.refuse(received.calling_ae_title, "StudyInstanceUID", "known as another trust's study")
-                return StoreAnswer(CANNOT_UNDERSTAND, "StudyInstanceUID is another trust's study")
+                    [outcome] = take_in(connection, [Arrival(sender, received)])
+                break
             except Exception as error:
                 log.warning("object not taken", attempt=attempt, error=type(error).__name__)
                 if attempt == _ATTEMPTS:
                     raise
-        raise AssertionError  # the loop returns or raises
+        if outcome.fate is Fate.REFUSED:
+            self.refuse(received.calling_ae_title, outcome.keyword, outcome.reason)
+            return StoreAnswer(CANNOT_UNDERSTAND, f"{outcome.keyword}: {outcome.reason}"[:64])
+        if outcome.fate is Fate.FAILED:
+            raise RuntimeError(f"the study could not be taken ({outcome.reason})")
+        return StoreAnswer()
 
     def refuse(self, calling_ae_title: str, keyword: str, reason: str) -> None:
         """Put an object that cannot be taken into the list that people see."""
