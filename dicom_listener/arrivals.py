@@ -14,12 +14,12 @@ import structlog
 from sqlalchemy import Connection, Engine, Row, select
 
 from dicom_listener.admission import Peer, Rejection, RejectionReason, Source
-from dicom_listener.services.storage import CANNOT_UNDERSTAND, StoreAnswer
+from dicom_listener.services.storage import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, StoreAnswer
 from dicom_listener.tls import names_same
 from worklist import audit
 from worklist.db.tables.network import source
 from worklist.doubts import open_doubt
-from worklist.intake.objects import StudyOfAnotherTrust, receive_object
+from worklist.intake.objects import Arrival, Fate, Outcome, take_in
 from worklist.intake.senders import Sender, sender_of
 from worklist.intake.study import ReceivedObject
 
@@ -62,26 +62,38 @@ class Arrivals:
             audit.append(connection, "dicom", "TLS connection refused", detail={"why": why, "peer": address})
 
     def take(self, objects: Sequence[ReceivedObject]) -> list[StoreAnswer]:
-        """Take objects in, in one transaction, and give what came of each."""
+        """Take objects in, in one transaction, and give what came of each; what was not taken stands before people."""
         with self.engine.begin() as connection:
-            return [self._take_one(connection, received) for received in objects]
+            senders = {title: self._sender(connection, title) for title in {one.calling_ae_title for one in objects}}
+            arrivals = [Arrival(senders[one.calling_ae_title], one) for one in objects]
+            outcomes = take_in(connection, arrivals)
+            for sender, outcome in {
+                (arrival.sender, outcome)
+                for arrival, outcome in zip(arrivals, outcomes, strict=True)
+                if outcome.fate in {Fate.REFUSED, Fate.FAILED}
+            }:
+                _open_refusal(connection, sender, outcome.keyword or "Study", outcome.reason)
+        return [_answer(outcome) for outcome in outcomes]
 
-    def _take_one(self, connection: Connection, received: ReceivedObject) -> StoreAnswer:
-        sender = sender_of(connection, received.calling_ae_title, quiet_seconds=self.quiet_seconds)
-        assert sender is not None
-        try:
-            with connection.begin_nested():
-                receive_object(connection, sender, received)
-        except StudyOfAnotherTrust:
-            _open_refusal(connection, sender, "StudyInstanceUID", "known as another trust's study")
-            return StoreAnswer(CANNOT_UNDERSTAND, "StudyInstanceUID is another trust's study")
-        return StoreAnswer()
+    def _sender(self, connection: Connection, ae_title: str) -> Sender:
+        sender = sender_of(connection, ae_title, quiet_seconds=self.quiet_seconds)
+        if sender is None:
+            raise LookupError("an object of a source that was never admitted")
+        return sender
 
     def refuse(self, calling_ae_title: str, keyword: str, reason: str) -> None:
         """Put an object that cannot be taken into the list that people see."""
         with self.engine.begin() as connection:
             sender = sender_of(connection, calling_ae_title, quiet_seconds=self.quiet_seconds)
             _open_refusal(connection, sender or calling_ae_title, keyword, reason)
+
+
+def _answer(outcome: Outcome) -> StoreAnswer:
+    if outcome.fate is Fate.REFUSED:
+        return StoreAnswer(CANNOT_UNDERSTAND, f"{outcome.keyword}: {outcome.reason}"[:64])
+    if outcome.fate is Fate.FAILED:
+        return StoreAnswer(OUT_OF_RESOURCES, "not kept, try again")
+    return StoreAnswer()
 
 
 def _open_refusal(connection: Connection, sender: Sender | str, keyword: str, reason: str) -> None:

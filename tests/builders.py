@@ -18,7 +18,7 @@ from worklist.db import embedded
 from worklist.db.engine import make_engine
 from worklist.db.tables.people import reporter
 from worklist.intake.completion import complete_quiet_studies
-from worklist.intake.objects import receive_object
+from worklist.intake.objects import Arrival, Fate, take_in
 from worklist.intake.senders import Sender
 from worklist.intake.study import Code, PatientAsSent, ReceivedObject
 from worklist.local_time import LocalTime
@@ -115,7 +115,8 @@ def arrive(
         f"study {number}", exam=exam, accession=accession, patient=patient, service=service, ended_at=ended_at
     )
     with database.app.begin() as connection:
-        receive_object(connection, sender(trust), one)
+        [outcome] = take_in(connection, [Arrival(sender(trust), one)])
+    assert outcome.fate is Fate.NEW
     complete_quiet_studies(database.app)
     with database.owner.connect() as connection:
         return int(

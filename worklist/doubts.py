@@ -21,14 +21,16 @@ def open_doubt(
     source: str | None = None,
     item_id: int | None = None,
     detail: str = "",
+    occurrences: int = 1,
 ) -> None:
-    """Open an exception, or count one more occurrence on the open one of the same kind and place."""
+    """Open an exception, or count the occurrences on the open one of the same kind and place."""
     row: dict[str, Any] = {
         "kind": kind,
         "trust_ods": trust,
         "source_ae_title": source,
         "item_id": item_id,
         "detail": detail[:300],
+        "occurrences": occurrences,
     }
     connection.execute(
         insert(worklist_exception)
@@ -36,8 +38,52 @@ def open_doubt(
         .on_conflict_do_update(
             index_elements=["kind", "source_ae_title", "item_id", "detail"],
             index_where=worklist_exception.c.closed_at.is_(None),
-            set_={"occurrences": worklist_exception.c.occurrences + 1, "last_seen_at": func.radpool_now()},
+            set_={"occurrences": worklist_exception.c.occurrences + occurrences, "last_seen_at": func.radpool_now()},
         )
+    )
+
+
+def hold_doubt_open(
+    connection: Connection,
+    kind: str,
+    *,
+    trust: str,
+    source: str | None = None,
+    item_id: int | None = None,
+    detail: str,
+) -> None:
+    """Open an exception that holds by itself, unless it is open: whoever finds that it still holds counts nothing."""
+    connection.execute(
+        insert(worklist_exception)
+        .values(kind=kind, trust_ods=trust, source_ae_title=source, item_id=item_id, detail=detail[:300])
+        .on_conflict_do_nothing(
+            index_elements=["kind", "source_ae_title", "item_id", "detail"],
+            index_where=worklist_exception.c.closed_at.is_(None),
+        )
+    )
+
+
+def close_doubt(
+    connection: Connection,
+    kind: str,
+    *,
+    source: str | None = None,
+    item_id: int | None = None,
+    detail: str,
+    by: str,
+    outcome: str,
+) -> None:
+    """Close the open exception of one kind, place and reason, if there is one."""
+    connection.execute(
+        update(worklist_exception)
+        .where(
+            worklist_exception.c.kind == kind,
+            worklist_exception.c.source_ae_title.is_not_distinct_from(source),
+            worklist_exception.c.item_id.is_not_distinct_from(item_id),
+            worklist_exception.c.detail == detail[:300],
+            worklist_exception.c.closed_at.is_(None),
+        )
+        .values(closed_at=func.radpool_now(), closed_by=by, outcome=outcome)
     )
 
 

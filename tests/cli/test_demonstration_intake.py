@@ -23,7 +23,7 @@ from tests.conftest import NOW
 from worklist.db import embedded
 from worklist.db.engine import make_engine
 from worklist.intake.completion import complete_quiet_studies
-from worklist.intake.objects import receive_object
+from worklist.intake.objects import Arrival, take_in
 from worklist.intake.senders import Sender
 
 COUNT = 190
@@ -118,7 +118,7 @@ def _take_in(app: Engine, study: DemoStudy) -> None:
             assert octets is not None
             received = read_header(octets, str(syntax), study.ae_title)
             assert not received.header_faults
-            receive_object(connection, Sender(study.ae_title, study.trust, 1), received)
+            take_in(connection, [Arrival(Sender(study.ae_title, study.trust, 1), received)])
 
 
 def _look(connection: Connection, study: DemoStudy, reporters: list[Reporter]) -> Worked:

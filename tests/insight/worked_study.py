@@ -16,7 +16,7 @@ from worklist.db.engine import Viewer, transaction
 from worklist.db.tables.people import reporter
 from worklist.events import consume
 from worklist.intake.completion import complete_quiet_studies
-from worklist.intake.objects import receive_object
+from worklist.intake.objects import Arrival, take_in
 from worklist.intake.senders import Sender
 from worklist.intake.study import Code, PatientAsSent, ReceivedObject
 from worklist.local_time import LONDON, LocalTime
@@ -54,7 +54,7 @@ class Worked:
             study_date=ended_at.date(),
         )
         with transaction(self.database.app, Viewer(trust="RXA")) as connection:
-            receive_object(connection, Sender("PACS_A", "RXA", 0), received)
+            take_in(connection, [Arrival(Sender("PACS_A", "RXA", 0), received)])
         assert complete_quiet_studies(self.database.app) == 1
 
     def claim(self, code: str, session_code: str | None = None, lease_seconds: float = 900) -> Claimed:

@@ -14,7 +14,7 @@ from worklist.db.tables.network import profile
 from worklist.db.tables.work import item, item_exam, reading, worklist_exception
 from worklist.intake.completion import complete_quiet_studies
 from worklist.intake.home_reports import HomeReport, HomeReportStatus, receive_home_report
-from worklist.intake.objects import receive_object
+from worklist.intake.objects import Arrival, Fate, take_in
 from worklist.intake.orders import Message, Order, OrderControl, Outcome, receive_order
 from worklist.intake.senders import Sender
 from worklist.intake.study import Code, PatientAsSent, ReceivedObject
@@ -83,7 +83,8 @@ def receive(engine: Engine, *received: ReceivedObject, sender: Sender = PACS_A) 
     """Take objects in, each in its own transaction."""
     for one in received:
         with engine.begin() as connection:
-            receive_object(connection, sender, one)
+            [outcome] = take_in(connection, [Arrival(sender, one)])
+            assert outcome.fate in (Fate.NEW, Fate.KNOWN)
 
 
 def receive_and_complete(engine: Engine, *received: ReceivedObject) -> None:

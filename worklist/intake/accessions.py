@@ -5,6 +5,8 @@ It must not judge what an item needs. Accession numbers are text: leading zeros 
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import Connection, insert, select, text, update
 
 from worklist.db.tables.work import item, order_identity
@@ -17,7 +19,13 @@ def lock_accession(connection: Connection, trust: str, accession_number: str) ->
 
     Taken before any row of a patient or an item: who comes second finds what the first one made.
     """
-    connection.execute(_LOCK, {"key": f"{trust}\x1f{accession_number}"})
+    connection.execute(_LOCK, {"key": _key(trust, accession_number)})
+
+
+def lock_accessions(connection: Connection, trust: str, accession_numbers: Collection[str]) -> None:
+    """Hold several accession numbers of a trust, in one order for everybody (see `lock_accession`)."""
+    if accession_numbers:
+        connection.execute(_LOCK_ALL, {"keys": [_key(trust, number) for number in accession_numbers]})
 
 
 def item_of_accession(connection: Connection, trust: str, accession_number: str) -> int | None:
@@ -32,17 +40,23 @@ def item_of_accession(connection: Connection, trust: str, accession_number: str)
     )
 
 
-def name_item(connection: Connection, trust: str, item_id: int, accession_number: str) -> bool:
-    """Give an item without accession number the one that a later object states, if no other item has it."""
-    lock_accession(connection, trust, accession_number)
-    if item_of_accession(connection, trust, accession_number) is not None:
-        return False
-    named = connection.execute(
-        update(order_identity)
-        .where(order_identity.c.item_id == item_id, order_identity.c.accession_number.is_(None))
-        .values(accession_number=accession_number)
+def items_of_accessions(connection: Connection, trust: str, accession_numbers: Collection[str]) -> dict[str, int]:
+    """Give the items of accessions that the caller has locked, by number (see `item_of_accession`)."""
+    if not accession_numbers:
+        return {}
+    rows = connection.execute(
+        select(order_identity.c.accession_number, order_identity.c.item_id).where(
+            order_identity.c.trust_ods == trust, order_identity.c.accession_number.in_(accession_numbers)
+        )
     )
-    return named.rowcount == 1
+    return {row.accession_number: row.item_id for row in rows}
+
+
+def name_item(connection: Connection, item_id: int, accession_number: str | None) -> None:
+    """Give a locked item another accession number, or none; the caller has locked it and nobody else's item has it."""
+    connection.execute(
+        update(order_identity).where(order_identity.c.item_id == item_id).values(accession_number=accession_number)
+    )
 
 
 def open_item(
@@ -59,4 +73,12 @@ def open_item(
     return int(made.id)
 
 
+def _key(trust: str, accession_number: str) -> str:
+    return f"{trust}\x1f{accession_number}"
+
+
 _LOCK = text("SELECT pg_advisory_xact_lock(7223004, hashtext(:key))")
+_LOCK_ALL = text(
+    "SELECT pg_advisory_xact_lock(7223004, h.key)"
+    " FROM (SELECT DISTINCT hashtext(k.key) AS key FROM unnest(CAST(:keys AS text[])) AS k (key) ORDER BY 1) h"
+)

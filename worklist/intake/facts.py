@@ -18,7 +18,7 @@ Facts = Mapping[str, list[Any]]
 
 
 def facts_of(received: ReceivedObject) -> dict[str, list[Any]]:
-    """Give the facts that one object's header states."""
+    """Give the facts that one object's header states; `fault` says what could not be read of it, and why."""
     stated: dict[str, list[Any]] = {
         "performed": [_pack(code) for code in received.performed_codes],
         "requested": [_pack(code) for code in received.requested_codes],
@@ -35,7 +35,8 @@ def facts_of(received: ReceivedObject) -> dict[str, list[Any]]:
         "priority": _one(received.requested_procedure_priority),
         "age": _one(received.patient_age),
         "study_date": _one(received.study_date.isoformat() if received.study_date else None),
-        "modality": _one(received.modality if received.is_image else None),
+        "modality": _one(received.image_modality),
+        "fault": [f"{keyword}: {reason}" for keyword, reason in received.header_faults],
     }
     return merge({name: values for name, values in stated.items() if values}, {})
 

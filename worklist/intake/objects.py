@@ -1,265 +1,153 @@
-"""Takes one received object into the worklist: patient, study, series, instance, item; one transaction.
+"""Takes a batch of received objects into the worklist: patients, studies, series, instances, items.
 
-The caller answers its peer only after the commit. The same object twice, or objects in another
-order, leave the same state. It must not judge completeness or due times; `worklist.intake.completion` does.
+The caller answers its peers only after its commit. The same objects twice, in another order or in other
+batches leave the same state (docs/decisions/0013-header-truth.md). Everyone locks in the order study, accession
+number, patient, item, reading, claim. It must not judge completeness or due times;
+`worklist.intake.completion` does.
 """
 
 from __future__ import annotations
 
-import hashlib
-import uuid
-from datetime import date
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+import structlog
+from sqlalchemy import Connection, Row
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from worklist.db.engine import Viewer, view_as
-from worklist.db.tables.work import (
-    instance,
-    item_study,
-    order_identity,
-    series,
-    study,
-    study_identity,
-)
-from worklist.doubts import close_doubts, open_doubt
-from worklist.intake.accessions import item_of_accession, lock_accession, name_item, open_item
-from worklist.intake.facts import facts_of, merge
-from worklist.intake.patients import can_be_patient_of, fill_patient, record_patient
-from worklist.intake.senders import Sender
-from worklist.intake.study import ReceivedObject
-from worklist.item import REPORTED, ItemState, Move
-from worklist.local_time import LocalTime
-from worklist.moves import lock_item, make_move
+from worklist.intake.accessions import lock_accessions
+from worklist.intake.arrived import Arrival, StudyArrived, sort_arrivals
+from worklist.intake.header_truth import settle
+from worklist.intake.headers import record_headers
+from worklist.intake.item_doubts import settle_doubts
+from worklist.intake.items import accessions_in_question, join_items, links_of, settle_item_patients
+from worklist.intake.studies import Taken, is_changed, lock_studies, make_studies, what_was_taken, write_studies
+from worklist.intake.study_patients import PatientsPlaced, drop_unnamed, place_patients, write_patients
+
+__all__ = ["Arrival", "Fate", "Outcome", "take_in"]
+
+log = structlog.get_logger(__name__)
 
 
-class StudyOfAnotherTrust(ValueError):
-    """A study whose UID is already known as another trust's work; it stays that trust's."""
+class Fate(StrEnum):
+    """What became of an object."""
 
-    def __init__(self) -> None:
-        super().__init__("this StudyInstanceUID is known as another trust's study; it is not taken twice")
+    NEW = "new"
+    KNOWN = "known"  # it had been taken before
+    REFUSED = "refused"  # nothing was written of it; it is refused whenever it comes
+    FAILED = "failed"  # its study could not be taken; nothing was written of it
 
 
-def receive_object(connection: Connection, sender: Sender, received: ReceivedObject) -> bool:
-    """Take one object in and give whether it was new; the caller commits.
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an object, and why it was not taken: the keyword and the reason, never a value.
 
-    Raises
-    ------
-    StudyOfAnotherTrust
-        If the study is another trust's; nothing is written then.
+    Of a failure `reason` is the type of the error.
     """
-    view_as(connection, Viewer(trust=sender.trust))
-    row, known = _known_study(connection, sender, received.study_instance_uid), True
-    if row is None:
-        if received.accession_number:
-            lock_accession(connection, sender.trust, received.accession_number)  # before the patient, as orders do
-        row, known = _new_study(connection, sender, received), False
-    is_new = _add_instance(connection, row.id, received)
-    if is_new:
-        row = _add_to_study(connection, row, sender, received)
-        if known:
-            fill_patient(connection, row.patient_id, received.patient)
-    if received.is_image:
-        _ensure_item(connection, row, sender, received, is_new=is_new)
-    return is_new
+
+    fate: Fate
+    keyword: str = ""
+    reason: str = ""
 
 
-def digest_of(uid: str) -> uuid.UUID:
-    """Give the digest by which a series or an object is known: its UID is not kept."""
-    return uuid.UUID(bytes=hashlib.sha256(uid.encode()).digest()[:16])
+#: A study whose UID is known as another trust's work stays that trust's.
+OF_ANOTHER_TRUST = Outcome(Fate.REFUSED, "StudyInstanceUID", "known as another trust's study")
+
+_NEW, _KNOWN = Outcome(Fate.NEW), Outcome(Fate.KNOWN)
+_Locked = Sequence[tuple[StudyArrived, Row[Any] | None]]
 
 
-def _known_study(connection: Connection, sender: Sender, uid: str) -> Row[Any] | None:
-    owner = connection.execute(_OWNER, {"uid": uid}).one_or_none()
-    if owner is None:
-        connection.execute(_LOCK_UID, {"uid": uid})  # two associations may bring the first object at once
-        owner = connection.execute(_OWNER, {"uid": uid}).one_or_none()
-    if owner is None:
-        return None
-    if owner.trust_ods != sender.trust:
-        raise StudyOfAnotherTrust
-    return connection.execute(select(study).where(study.c.id == owner.study_id).with_for_update()).one()
+def take_in(connection: Connection, arrivals: Sequence[Arrival]) -> list[Outcome]:
+    """Take objects of any studies, senders and associations in, and give what became of each; the caller commits.
+
+    A study that cannot be taken undoes no other. A fault of the database (away, deadlock, serialization) is
+    nobody's in particular: it is raised, and the caller takes the whole batch in again.
+    """
+    outcomes = [_KNOWN] * len(arrivals)
+    studies = sort_arrivals(arrivals)
+    locked = lock_studies(connection, studies) if studies else {}
+    ours: list[tuple[StudyArrived, Row[Any] | None]] = []
+    for one in studies:
+        trust, row = locked[one.study_instance_uid]
+        if trust == one.trust:
+            ours.append((one, row))
+        else:
+            for place in one.places:
+                outcomes[place] = OF_ANOTHER_TRUST
+    for trust, of_trust in groupby(sorted(ours, key=lambda pair: pair[0].trust), key=lambda pair: pair[0].trust):
+        view_as(connection, Viewer(trust=trust))
+        for place, outcome in _take_or_split(connection, trust, list(of_trust)).items():
+            outcomes[place] = outcome
+    return outcomes
 
 
-def _new_study(connection: Connection, sender: Sender, received: ReceivedObject) -> Row[Any]:
-    patient_id = record_patient(connection, sender.trust, received.patient)
-    row = connection.execute(
-        insert(study)
-        .values(trust_ods=sender.trust, patient_id=patient_id, source_ae_title=sender.ae_title)
-        .returning(study)
-    ).one()
-    connection.execute(
-        insert(study_identity).values(
-            study_id=row.id, trust_ods=sender.trust, study_instance_uid=received.study_instance_uid
-        )
+def _take_or_split(connection: Connection, trust: str, studies: _Locked) -> dict[int, Outcome]:
+    """Take studies in together; where that fails, one by one, so that only the one at fault is left out."""
+    try:
+        with connection.begin_nested():
+            return _take(connection, trust, studies)
+    except (OperationalError, InterfaceError, PoolTimeout):
+        raise
+    except Exception as error:
+        if len(studies) > 1:
+            return {place: one for each in studies for place, one in _take_or_split(connection, trust, [each]).items()}
+        log.error("study not taken", error=type(error).__name__)
+        return dict.fromkeys(studies[0][0].places, Outcome(Fate.FAILED, "", type(error).__name__))
+
+
+def _take(connection: Connection, trust: str, studies: _Locked) -> dict[int, Outcome]:
+    known = {row.id: (one, row) for one, row in studies if row is not None}
+    recorded = record_headers(connection, trust, {study_id: one for study_id, (one, _) in known.items()})
+    taken = [what_was_taken(*known[study_id], one) for study_id, one in recorded.items()]
+    taken = [one for one in taken if is_changed(one)]
+    new = [(one, settle(one.statements())) for one, row in studies if row is None]
+    links = links_of(connection, [one.row.id for one in taken])
+    in_question = {truth.accession_number for _, truth in new if truth.has_image and truth.accession_number}
+    for each in taken:
+        if each.after.has_image:
+            number, completed = each.after.accession_number, each.row.completed_at is not None
+            in_question |= accessions_in_question(links[each.row.id], accession_number=number, completed=completed)
+    lock_accessions(connection, trust, in_question)
+    placed = place_patients(connection, trust, [truth for _, truth in new], taken)
+    made = _make(connection, trust, new, placed)
+    taken += made
+    write_studies(connection, taken)
+    write_patients(connection, placed, taken)
+    _settle_items(connection, trust, taken, links, placed)
+    places = {place for one in taken for place in one.recorded.new_places}
+    return dict.fromkeys(places, _NEW)
+
+
+def _make(
+    connection: Connection, trust: str, new: Sequence[tuple[StudyArrived, Any]], placed: PatientsPlaced
+) -> list[Taken]:
+    """Make the studies of which nothing was known, and write their objects."""
+    rows = make_studies(
+        connection, [(one, truth, patient) for (one, truth), patient in zip(new, placed.of_new, strict=True)]
     )
-    return row
+    arrived = {row.id: one for row, (one, _) in zip(rows, new, strict=True)}
+    recorded = record_headers(connection, trust, arrived)
+    return [what_was_taken(arrived[row.id], row, recorded[row.id]) for row in rows]
 
 
-def _add_instance(connection: Connection, study_id: int, received: ReceivedObject) -> bool:
-    series_id = connection.execute(
-        insert(series)
-        .values(study_id=study_id, series_digest=digest_of(received.series_instance_uid), modality=received.modality)
-        .on_conflict_do_update(
-            index_elements=["study_id", "series_digest"],
-            set_={"modality": func.coalesce(series.c.modality, text("excluded.modality"))},
-        )
-        .returning(series.c.id)
-    ).scalar_one()
-    added = connection.execute(
-        insert(instance)
-        .values(series_id=series_id, sop_digest=digest_of(received.sop_instance_uid))
-        .on_conflict_do_nothing()
-        .returning(instance.c.series_id)
-    ).one_or_none()
-    if added is not None:
-        connection.execute(
-            update(series).where(series.c.id == series_id).values(instance_count=series.c.instance_count + 1)
-        )
-    return added is not None
-
-
-def _add_to_study(connection: Connection, row: Row[Any], sender: Sender, received: ReceivedObject) -> Row[Any]:
-    values: dict[str, Any] = {
-        "facts": merge(row.facts, facts_of(received)),
-        "instance_count": study.c.instance_count + 1,
-        "series_count": select(func.count()).where(series.c.study_id == row.id).scalar_subquery(),
-        "last_received_at": func.radpool_now(),
-    }
-    if row.completed_at is None:
-        values["quiet_until"] = func.radpool_now() + func.make_interval(0, 0, 0, 0, 0, 0, sender.quiet_seconds)
-    if received.is_image and received.modality not in row.modalities:
-        values["modalities"] = sorted([*row.modalities, received.modality])
-    ended = received.acquisition_ended if received.is_image else None
-    if ended is not None and _is_later(ended, row):
-        values |= {
-            "acquisition_ended_at": ended.at,
-            "acquisition_ended_as_sent": ended.as_sent,
-            "acquisition_ended_zone": ended.zone,
-            "acquisition_ended_fold": ended.fold,
-            "acquisition_ended_source": ended.source,
-        }
-    return connection.execute(update(study).where(study.c.id == row.id).values(values).returning(study)).one()
-
-
-def _is_later(ended: LocalTime, row: Row[Any]) -> bool:
-    """Whether an end of acquisition is later than the one known; of two alike the same one always counts."""
-    if row.acquisition_ended_at is None:
-        return True
-    known = (row.acquisition_ended_at, row.acquisition_ended_source, row.acquisition_ended_as_sent)
-    return (ended.at, ended.source, ended.as_sent) > known
-
-
-def _ensure_item(
-    connection: Connection, row: Row[Any], sender: Sender, received: ReceivedObject, *, is_new: bool
+def _settle_items(
+    connection: Connection, trust: str, taken: list[Taken], links: dict[int, Any], placed: PatientsPlaced
 ) -> None:
-    """Join the study to the item of its accession; make the item where there is none yet."""
-    joined = connection.execute(
-        select(item_study.c.item_id, order_identity.c.accession_number)
-        .join(order_identity, order_identity.c.item_id == item_study.c.item_id)
-        .where(item_study.c.study_id == row.id)
-        .limit(1)
-    ).one_or_none()
-    if joined is None:
-        linked = _join_item(connection, row, sender, received)
-    else:
-        linked = joined.item_id
-        if joined.accession_number is None and received.accession_number and row.completed_at is None:
-            _name_item(connection, linked, sender, received.accession_number)
-    if is_new:
-        _note_arrival(connection, linked, sender, received)
-
-
-def _join_item(connection: Connection, row: Row[Any], sender: Sender, received: ReceivedObject) -> int:
-    linked = None
-    if received.accession_number:
-        lock_accession(connection, sender.trust, received.accession_number)
-        linked = item_of_accession(connection, sender.trust, received.accession_number)
-    if linked is None:
-        linked = open_item(connection, sender.trust, row.patient_id, received.accession_number, ItemState.ARRIVING)
-    connection.execute(insert(item_study).values(item_id=linked, study_id=row.id))
-    _note_doubts(connection, linked, sender, received)
-    return linked
-
-
-def _name_item(connection: Connection, item_id: int, sender: Sender, accession_number: str) -> None:
-    """Take the accession number from a later object: the order of objects does not matter."""
-    if name_item(connection, sender.trust, item_id, accession_number):
-        outcome = "stated by a later object"
-        close_doubts(connection, item_id, "missing-accession-number", by="intake", outcome=outcome)
-
-
-def _note_doubts(connection: Connection, item_id: int, sender: Sender, received: ReceivedObject) -> None:
-    found = list(received.header_faults)
-    if not received.accession_number:
-        found.append(("AccessionNumber", "missing"))
-    if received.patient.identifier is None:
-        found.append(("PatientID", "missing"))
-    birth_date, today = received.patient.birth_date, _today(connection)
-    if birth_date is not None and birth_date > today:
-        found.append(("PatientBirthDate", "in the future"))
-    kinds = {
-        "AccessionNumber": "missing-accession-number",
-        "PatientID": "missing-patient-id",
-        "PatientBirthDate": "birth-date-not-believed",
+    taken = sorted(taken, key=lambda one: one.arrived.study_instance_uid)
+    patients = {one.row.id: placed.moved.get(one.row.id, one.row.patient_id) for one in taken}
+    joined = join_items(connection, trust, taken, links, patients)
+    touched = {
+        link.item_id
+        for one in joined
+        if one.before != one.after or one.taken.row.id in placed.moved
+        for link in (one.before, one.after)
+        if link is not None
     }
-    for keyword, reason in found:
-        open_doubt(
-            connection,
-            kinds.get(keyword, "unreadable-attribute"),
-            trust=sender.trust,
-            source=sender.ae_title,
-            item_id=item_id,
-            detail=f"{keyword}: {reason}",
-        )
-    if not can_be_patient_of(connection, item_id, received.patient):
-        open_doubt(
-            connection,
-            "accession-of-two-patients",
-            trust=sender.trust,
-            source=sender.ae_title,
-            item_id=item_id,
-            detail="AccessionNumber: already used for another PatientID",
-        )
-
-
-def _note_arrival(connection: Connection, item_id: int, sender: Sender, received: ReceivedObject) -> None:
-    """Move an ordered item on, and tell people of images that nobody will read."""
-    row = lock_item(connection, item_id)
-    if row.state == ItemState.ORDERED:
-        make_move(connection, row, Move.IMAGES_ARRIVED)
-    elif row.state == ItemState.CANCELLED:
-        open_doubt(
-            connection,
-            "images-of-cancelled-order",
-            trust=sender.trust,
-            item_id=item_id,
-            detail="the order was cancelled and there are images",
-        )
-    elif row.state in REPORTED and not _before_home_report(row, received):
-        open_doubt(
-            connection,
-            "late-images",
-            trust=sender.trust,
-            source=sender.ae_title,
-            item_id=item_id,
-            detail="images arrived after the report",
-        )
-
-
-def _before_home_report(row: Row[Any], received: ReceivedObject) -> bool:
-    """Whether the home RIS reported after this was acquired: then its report covers it, however late it comes."""
-    ended = received.acquisition_ended
-    if row.state != ItemState.REPORTED_ELSEWHERE or row.reported_at is None or ended is None:
-        return False
-    return bool(ended.at <= row.reported_at)
-
-
-def _today(connection: Connection) -> date:
-    today: date = connection.scalar(text("SELECT (radpool_now() AT TIME ZONE 'Europe/London')::date"))
-    return today
-
-
-_OWNER = text("SELECT study_id, trust_ods FROM study_owner(:uid)")
-_LOCK_UID = text("SELECT pg_advisory_xact_lock(7223004, hashtext(:uid))")
+    settle_item_patients(connection, touched)
+    drop_unnamed(connection, placed)
+    settle_doubts(connection, joined, moved_patients=placed.moved)

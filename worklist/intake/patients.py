@@ -1,4 +1,4 @@
-"""Records patients as sources name them, and tells whether two records can be one person.
+"""Records patients as home RIS name them, and tells whether two records can be one person.
 
 It must not merge records: only (trust, issuer, identifier) is a key, and an NHS number is none.
 """
@@ -6,9 +6,9 @@ It must not merge records: only (trust, issuer, identifier) is a key, and an NHS
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
-from sqlalchemy import Connection, func, or_, select, update
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from worklist.db.tables.work import item, item_order, item_study, patient, study
@@ -33,11 +33,31 @@ class Identified(Protocol):
 
 
 def record_patient(connection: Connection, trust: str, sent: PatientAsSent) -> int:
-    """Insert the patient or bring the known one up to date, and give the id of the row.
+    """Insert the patient whom a home RIS names or bring the known one up to date, and give the id of the row.
 
-    What was not sent stays as it was known. Without an identifier every call makes a row.
+    What was not sent stays as it was known; what was is not changed by headers any more. Without an
+    identifier every call makes a row.
     """
-    values = {
+    values = patient_columns(sent)
+    stated = {name: value for name, value in values.items() if value not in (None, "not-sent")}
+    statement = insert(patient).values(
+        trust_ods=trust, issuer=sent.issuer or "", identifier=sent.identifier, stated_by_ris=sorted(stated), **values
+    )
+    if sent.identifier is None:
+        return int(connection.execute(statement.returning(patient.c.id)).scalar_one())
+    return int(
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=["trust_ods", "issuer", "identifier"],
+                set_={**stated, "stated_by_ris": _BOTH, "updated_at": func.radpool_now()},
+            ).returning(patient.c.id)
+        ).scalar_one()
+    )
+
+
+def patient_columns(sent: PatientAsSent) -> dict[str, Any]:
+    """Give what a patient's row says of the person, from what was sent."""
+    return {
         "nhs_number": sent.nhs_number,
         "nhs_number_status": nhs_number_status(sent.nhs_number),
         "family_name": sent.family_name,
@@ -46,38 +66,6 @@ def record_patient(connection: Connection, trust: str, sent: PatientAsSent) -> i
         "birth_date": sent.birth_date,
         "sex": sent.sex,
     }
-    stated = {name: value for name, value in values.items() if value not in (None, "not-sent")}
-    statement = insert(patient).values(trust_ods=trust, issuer=sent.issuer or "", identifier=sent.identifier, **values)
-    if sent.identifier is None:
-        return int(connection.execute(statement.returning(patient.c.id)).scalar_one())
-    return int(
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["trust_ods", "issuer", "identifier"],
-                set_={**stated, "updated_at": func.radpool_now()},
-            ).returning(patient.c.id)
-        ).scalar_one()
-    )
-
-
-def fill_patient(connection: Connection, patient_id: int, sent: PatientAsSent) -> None:
-    """Add what a later object states of a patient and the first did not; nothing known is changed."""
-    stated = {"birth_date": sent.birth_date, "sex": sent.sex, "family_name": sent.family_name}
-    missing = [patient.c[name].is_(None) for name, value in stated.items() if value is not None]
-    if not missing:
-        return
-    connection.execute(
-        update(patient)
-        .where(patient.c.id == patient_id, or_(*missing))
-        .values(
-            birth_date=func.coalesce(patient.c.birth_date, sent.birth_date),
-            sex=func.coalesce(patient.c.sex, sent.sex),
-            family_name=func.coalesce(patient.c.family_name, sent.family_name),
-            given_name=func.coalesce(patient.c.given_name, sent.given_name),
-            name_key=func.coalesce(patient.c.name_key, name_key(sent.family_name, sent.given_name)),
-            updated_at=func.radpool_now(),
-        )
-    )
 
 
 def can_be_patient_of(connection: Connection, item_id: int, sent: Identified) -> bool:
@@ -123,3 +111,9 @@ def _contradict(one: Identified, other: Identified) -> bool:
 
 def _valid(nhs_number: str | None) -> bool:
     return nhs_number_status(nhs_number) == "present-untraced"
+
+
+#: The columns known to be stated by the home RIS with those that it states now, each once.
+_BOTH = text(
+    "ARRAY(SELECT DISTINCT n.name FROM unnest(patient.stated_by_ris || excluded.stated_by_ris) AS n (name) ORDER BY 1)"
+)

@@ -11,13 +11,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 
+from worklist.intake import sop_classes
 from worklist.local_time import LocalTime
-
-#: Modalities of objects that accompany images and never make work of their own (key objects,
-#: presentation states, structured reports, secondary capture, registrations and the like).
-NON_IMAGE_MODALITIES = frozenset(
-    {"AU", "DOC", "FID", "HC", "KO", "OT-DOC", "PLAN", "PR", "REG", "RWV", "SEG", "SMR", "SR"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +72,15 @@ class ReceivedObject:
 
     @property
     def is_image(self) -> bool:
-        """Whether the object can make or time work (see `NON_IMAGE_MODALITIES`)."""
-        return bool(self.modality) and self.modality not in NON_IMAGE_MODALITIES
+        """Whether the object can make or time work (see `worklist.intake.sop_classes`)."""
+        return sop_classes.is_image(self.sop_class_uid, self.modality)
+
+    @property
+    def image_modality(self) -> str | None:
+        """The modality of an image, by its SOP class where it states none; None where neither tells, or no image."""
+        if not self.is_image:
+            return None
+        return self.modality or sop_classes.modality_of_class(self.sop_class_uid)
 
 
 class StepStatus(StrEnum):

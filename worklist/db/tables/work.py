@@ -40,6 +40,13 @@ patient = Table(
     Column("birth_date", Date),
     Column("sex", Text),
     now_column("updated_at"),
+    Column(
+        "stated_by_ris",
+        ARRAY(Text),
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="Columns that an order or report of the home RIS stated: headers do not change those.",
+    ),
     one_of("nhs_number_status", ("not-sent", "invalid", "present-untraced")),
     UniqueConstraint("trust_ods", "issuer", "identifier"),
     comment="Patient identity; forced row-level security. Nothing is merged on the NHS number alone.",
@@ -76,7 +83,14 @@ study_identity = Table(
     Column("study_id", BigInteger, ForeignKey("study.id"), primary_key=True),
     trust_column(),
     Column("study_instance_uid", Text, nullable=False, unique=True),
-    comment="Study UID apart from the study; forced row-level security.",
+    Column(
+        "stated",
+        JSONB,
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="What counts of the patient by the study's headers: its voice in the patient's record.",
+    ),
+    comment="Study UID and patient as stated, apart from the study; forced row-level security.",
 )
 
 series = Table(
@@ -91,13 +105,32 @@ series = Table(
     comment="A series of a study, by a digest of its UID.",
 )
 
+header_statement = Table(
+    "header_statement",
+    metadata,
+    identity(),
+    trust_column(),
+    Column("study_id", BigInteger, ForeignKey("study.id"), nullable=False),
+    Column("series_id", BigInteger, ForeignKey("series.id"), nullable=False),
+    Column("source_ae_title", Text, ForeignKey("source.ae_title"), nullable=False),
+    Column("digest", UUID(as_uuid=True), nullable=False, comment="Of all that the header says, and of its source."),
+    Column("is_image", Boolean, nullable=False),
+    Column("modality", Text, comment="As stated, or that of an image's SOP class; null where neither tells."),
+    Column("stated", JSONB, nullable=False, comment="What objects of one study must agree on, by DICOM keyword."),
+    Column("objects", Integer, nullable=False, server_default=text("0"), comment="How many objects say so."),
+    UniqueConstraint("series_id", "digest"),
+    Index("header_statement_study_idx", "study_id"),
+    comment="Which values came from how many objects of which series and source; forced row-level security.",
+)
+
 instance = Table(
     "instance",
     metadata,
     Column("series_id", BigInteger, ForeignKey("series.id"), nullable=False),
     Column("sop_digest", UUID(as_uuid=True), nullable=False),
-    PrimaryKeyConstraint("series_id", "sop_digest"),
-    comment="Each object received, by a digest of its UID: what makes counts exact under re-sends.",
+    Column("header_id", BigInteger, ForeignKey("header_statement.id"), nullable=False),
+    PrimaryKeyConstraint("series_id", "sop_digest", "header_id"),
+    comment="Each object received, by a digest of its UID, once for each header that it came with: counts are exact.",
 )
 
 item = Table(
