@@ -43,6 +43,7 @@ class Acceptor:
         log: logging.Logger | None = None,
         *,
         refuse: Refuse,
+        other_services: Mapping[int, Service] | None = None,
         called_ae_title: str | None = None,
     ) -> None:
         self._listening_socket = listening_socket
@@ -53,6 +54,7 @@ class Acceptor:
         self._services: Mapping[int, Service] = {
             C_ECHO_RQ: echo,
             C_STORE_RQ: partial(store, receive=receive, refuse=refuse),
+            **(other_services or {}),
         }
         self._slots = _Slots(limits)
         self._drain = Drain()

@@ -7,7 +7,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +30,7 @@ from dicom_listener.acceptor import Acceptor
 from dicom_listener.admission import Admit, Source
 from dicom_listener.limits import Limits
 from dicom_listener.services.storage import Refuse, StoreAnswer
+from dicom_listener.upper_layer.association import Service
 from worklist.intake.study import ReceivedObject
 
 HOST = "127.0.0.1"
@@ -71,6 +72,7 @@ def running_listener(
     answer: Callable[[ReceivedObject], StoreAnswer] = lambda _: StoreAnswer(),
     refuse: Refuse | None = None,
     called_ae_title: str | None = None,
+    other_services: Mapping[int, Service] | None = None,
     **limits: Any,
 ) -> Iterator[Listener]:
     """Run a listener on a free port until the block ends."""
@@ -91,6 +93,7 @@ def running_listener(
         logging.getLogger("tests.dicom_listener"),
         refuse=refuse or (lambda *entry: refused.append(entry)),
         called_ae_title=called_ae_title,
+        other_services=other_services,
     )
     port = listening.getsockname()[1]
     thread = threading.Thread(target=acceptor.serve_forever, daemon=True)
