@@ -88,19 +88,20 @@ class _Frame(NamedTuple):
 
 
 def read_elements(
-    data: Octets, transfer_syntax_uid: str, wanted: Wanted, last: int
+    data: Octets, transfer_syntax_uid: str, wanted: Wanted, last: int, *, max_items: int = MAX_ITEMS
 ) -> tuple[Elements, frozenset[str], Ending]:
     """Give the wanted elements up to tag `last`, the keywords at fault, and how the walk ended.
 
     A keyword is at fault when its element occurs again, is a sequence where a value is wanted, or
-    cannot be followed inside. The first occurrence counts.
+    cannot be followed inside. The first occurrence counts. A wanted sequence of more than `max_items` items
+    cannot be followed.
 
     Raises
     ------
     NestedTooDeep
         Whatever the sequence: also in one that nobody wants.
     """
-    walk = _Walk(data)
+    walk = _Walk(data, max_items)
     found: Elements = {}
     whole = _Frame(False, len(data), False, _syntax_of(transfer_syntax_uid))
     try:
@@ -123,7 +124,7 @@ def end_of_sequence(data: Octets, position: int, *, explicit: bool) -> int:
     syntax = _EXPLICIT_LITTLE if explicit else _IMPLICIT_LITTLE
     value = _head(data, position, len(data), syntax)
     _check_end(value, len(data))
-    return _Walk(data).skip(value, syntax)
+    return _Walk(data, MAX_ITEMS).skip(value, syntax)
 
 
 def wanted_tags(*keywords: str, **sequences: Wanted) -> Wanted:
@@ -151,8 +152,9 @@ def _syntax_of(transfer_syntax_uid: str) -> Syntax:
 class _Walk:
     """One walk over one data set."""
 
-    def __init__(self, data: Octets) -> None:
+    def __init__(self, data: Octets, max_items: int) -> None:
         self.data = data
+        self.max_items = max_items
         self.faulty: set[str] = set()
         self.depth = 0
 
@@ -203,7 +205,7 @@ class _Walk:
                 return start
             undefined = length == _UNDEFINED
             end = within.limit if undefined else start + length
-            if tag != _ITEM or len(items) == MAX_ITEMS:
+            if tag != _ITEM or len(items) == self.max_items:
                 raise CannotBeFollowed
             if end > within.limit:
                 raise CannotBeFollowed(cut=within.undefined)

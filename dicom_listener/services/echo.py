@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dicom_listener.admission import Source
+from dicom_listener.conformance import VERIFICATION, Status
 from dicom_listener.upper_layer.command_set import Response
 from dicom_listener.upper_layer.message import Message
-
-SUCCESS = 0x0000
-SOP_CLASS_NOT_SUPPORTED = 0x0122
 
 
 def echo(message: Message, source: Source) -> Response:  # noqa: ARG001 - every service has this shape
     """Answer a C-ECHO-RQ, which belongs to a context of its own."""
-    if message.context.is_storage:
-        return Response(SOP_CLASS_NOT_SUPPORTED, "C-ECHO belongs to the Verification SOP Class")
-    return Response(SUCCESS)
+    if message.context.abstract_syntax_uid != VERIFICATION:
+        return Response(Status.SOP_CLASS_NOT_SUPPORTED, "C-ECHO belongs to the Verification SOP Class")
+    return Response(Status.SUCCESS)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import socket
+from collections import deque
 from collections.abc import Callable, Mapping
 from struct import pack
 from time import monotonic
@@ -15,12 +16,23 @@ from typing import ClassVar
 from pynetdicom.pdu import A_ABORT_RQ, A_ASSOCIATE_RJ, A_RELEASE_RP
 
 from dicom_listener.admission import Admit, Peer, Rejection, RejectionReason, Source
+from dicom_listener.conformance import Status
 from dicom_listener.header.read import HeaderReader
 from dicom_listener.limits import Limits
-from dicom_listener.upper_layer.command_set import C_CANCEL_RQ, RESPONSE, Response, encode_response
+from dicom_listener.upper_layer.command_set import (
+    C_CANCEL_RQ,
+    N_EVENT_REPORT_RQ,
+    RESPONSE,
+    Command,
+    Report,
+    Response,
+    encode_report,
+    encode_response,
+)
 from dicom_listener.upper_layer.message import Message, MessageAssembler, ProtocolFault
 from dicom_listener.upper_layer.negotiation import (
     APPLICATION_CONTEXT_NAME,
+    AcceptedContext,
     Agreement,
     InvalidRequest,
     Request,
@@ -30,12 +42,12 @@ from dicom_listener.upper_layer.negotiation import (
 from dicom_listener.upper_layer.state_table import PDU_EVENTS, TRANSITIONS, Action, Event, State
 from dicom_listener.upper_layer.stream import DeadlinePassed, Drain, ListenerStopping, Stream, TransportClosed
 
-UNRECOGNIZED_OPERATION = 0x0211
-
 #: Answers one request of an admitted source; keyed by command field (PS3.7, E.1).
 Service = Callable[[Message, Source], Response]
 
 _FIXED_ASSOCIATE_RQ_BYTES = 68
+#: A peer that leaves more reports than this unanswered while it asks for others is given up.
+_MOST_WAITING_REPORTS = 4
 
 
 class Association:
@@ -76,6 +88,9 @@ class Association:
         self._assembler: MessageAssembler | None = None
         self._message_by: float | None = None
         self._messages = self._data_set_bytes = 0
+        self._reports: deque[tuple[AcceptedContext, Report]] = deque()
+        self._reports_sent = 0
+        self._awaits_answer = False
 
     def run(self) -> None:
         """Serve the association until its transport connection is closed."""
@@ -99,6 +114,8 @@ class Association:
                 self._data_set_bytes,
                 self._ending,
             )
+            if self._awaits_answer:
+                self._log.warning("event report not answered: peer=%s", self._peer.address)
 
     def _next_event(self) -> Event:
         if self._state is State.STA2:
@@ -255,23 +272,60 @@ class Association:
         self._data_set_bytes += message.data_set_bytes
         if command.field == C_CANCEL_RQ:
             return  # PS3.7, 9.3.2.3: a C-CANCEL has no response, and nothing here can be cancelled
-        if command.field & RESPONSE or command.message_id is None:
-            raise ProtocolFault("message that is no request", ProtocolFault.INVALID_PARAMETER)
+        if command.field & RESPONSE:
+            self._take_answer(command)
+            return
+        if command.message_id is None:
+            raise ProtocolFault("request without a message id", ProtocolFault.INVALID_PARAMETER)
         service = self._services.get(command.field)
         if service is None:
-            response = Response(UNRECOGNIZED_OPERATION, "operation not supported")
+            response = Response(Status.UNRECOGNIZED_OPERATION, "operation not supported")
         else:
             response = service(message, self._source)
         self._stream.send(self._p_data(message.context.context_id, encode_response(command, response)))
+        if response.then is not None:
+            if len(self._reports) == _MOST_WAITING_REPORTS:
+                raise ProtocolFault("event reports left unanswered", ProtocolFault.INVALID_PARAMETER)
+            self._reports.append((message.context, response.then))
+            self._send_report()
 
-    def _p_data(self, context_id: int, command_set: bytes) -> bytes:
-        """Wrap a command set in as many P-DATA-TF PDUs as the peer's maximum length asks for."""
+    def _send_report(self) -> None:
+        """Send the next report unless one is not answered yet: nobody agreed to more at once (PS3.7, D.3.3.3)."""
+        if self._awaits_answer or not self._reports:
+            return
+        context, report = self._reports.popleft()
+        self._reports_sent += 1
+        self._awaits_answer = True
+        command_set = encode_report(report, self._report_message_id)
+        self._stream.send(self._p_data(context.context_id, command_set))
+        self._stream.send(self._p_data(context.context_id, report.information, data_set=True))
+
+    @property
+    def _report_message_id(self) -> int:
+        return self._reports_sent % 0x10000
+
+    def _take_answer(self, answer: Command) -> None:
+        """Take the response to our report; any other response answers nothing that we asked."""
+        if (
+            answer.field != N_EVENT_REPORT_RQ | RESPONSE
+            or not self._awaits_answer
+            or answer.message_id_being_responded_to != self._report_message_id
+        ):
+            raise ProtocolFault("response that nobody asked for", ProtocolFault.INVALID_PARAMETER)
+        if answer.status:
+            self._log.warning("event report refused: peer=%s status=%04X", self._peer.address, answer.status)
+        self._awaits_answer = False
+        self._send_report()
+
+    def _p_data(self, context_id: int, octets: bytes, *, data_set: bool = False) -> bytes:
+        """Wrap a command or data set in as many P-DATA-TF PDUs as the peer's maximum length asks for."""
         assert self._agreement is not None
-        size = (self._agreement.peer_max_pdu_bytes or len(command_set) + 6) - 6
+        size = (self._agreement.peer_max_pdu_bytes or len(octets) + 6) - 6
+        kind = 0x00 if data_set else 0x01
         pdus = []
-        for start in range(0, len(command_set), size):
-            part = command_set[start : start + size]
-            control = 0x03 if start + size >= len(command_set) else 0x01
+        for start in range(0, len(octets), size):
+            part = octets[start : start + size]
+            control = kind | (0x02 if start + size >= len(octets) else 0x00)
             pdus.append(pack(">BxLLBB", 0x04, len(part) + 6, len(part) + 2, context_id, control) + part)
         return b"".join(pdus)
 

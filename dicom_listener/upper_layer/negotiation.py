@@ -7,6 +7,7 @@ how many items they claim, because its decoding time grows with the square of so
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from struct import Struct
 from typing import Any
 
@@ -23,15 +24,17 @@ from pynetdicom.pdu_primitives import (
 )
 from pynetdicom.presentation import PresentationContext, negotiate_as_acceptor
 
+from dicom_listener.conformance import PROVIDED, UNCOMPRESSED, TransferSyntaxes
+
 APPLICATION_CONTEXT_NAME = "1.2.840.10008.3.1.1.1"
 IMPLEMENTATION_CLASS_UID = "2.25.276316178402113942386414571337012816412"
 IMPLEMENTATION_VERSION_NAME = "RADPOOL_0_1"
-VERIFICATION = "1.2.840.10008.1.1"
+#: So many responses, of up to 300 bytes, lie in any socket's buffers until a peer that sends on and on reads them.
+MAX_OPERATIONS_INVOKED = 128
 
 _DICOM_ROOT = "1.2.840.10008."
 _STORAGE_ROOT = "1.2.840.10008.5.1.4.1.1."
 _STORAGE = frozenset(str(context.abstract_syntax) for context in AllStoragePresentationContexts)
-_UNCOMPRESSED = frozenset({"1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.98", "1.2.840.10008.1.2.2"})
 _ENCAPSULATED_ROOT = "1.2.840.10008.1.2.4."
 _RLE_LOSSLESS = "1.2.840.10008.1.2.5"
 #: JPIP Referenced Deflate and JPIP HTJ2K Referenced Deflate. Deflated Explicit VR Little Endian
@@ -41,9 +44,13 @@ _DEFLATED = frozenset({"1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"})
 _PDU_HEADER = Struct(">BxL")
 _ITEM_HEADER = Struct(">BxH")
 _FIXED_BYTES = 68
-_PRESENTATION_CONTEXT, _USER_INFORMATION = 0x20, 0x50
+_APPLICATION_CONTEXT, _PRESENTATION_CONTEXT, _USER_INFORMATION = 0x10, 0x20, 0x50
 _MAX_ITEMS = 160
-_MAX_SUB_ITEMS = {_PRESENTATION_CONTEXT: 128, _USER_INFORMATION: 1024}
+#: How many sub-items an item may have, and which of them are read (PS3.8, Tables 9-14 to 9-16 and D.1; PS3.7, D.3).
+_SUB_ITEMS = {
+    _PRESENTATION_CONTEXT: (128, frozenset({0x30, 0x40})),
+    _USER_INFORMATION: (1024, frozenset({0x51, 0x52, 0x53, 0x54, 0x55})),
+}
 
 
 class InvalidRequest(Exception):
@@ -61,7 +68,7 @@ class AcceptedContext:
     @property
     def is_storage(self) -> bool:
         """Whether objects may be stored under it."""
-        return self.abstract_syntax_uid != VERIFICATION
+        return self.abstract_syntax_uid not in PROVIDED
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,7 @@ def decode_request(body: bytes) -> Request:
     InvalidRequest
         When it cannot be decoded, repeats a context id or claims too many items.
     """
-    _check_items(body)
+    body = _understood(body)
     pdu = A_ASSOCIATE_RQ()
     try:
         pdu.decode(_PDU_HEADER.pack(0x01, len(body)) + body)
@@ -113,10 +120,11 @@ def decode_request(body: bytes) -> Request:
 
 
 def negotiate(request: Request, max_pdu_bytes: int) -> Agreement:
-    """Agree on Verification and on storage of any kind, in every transfer syntax that is not deflated.
+    """Agree on what `conformance` says we provide and on storage of any kind.
 
     A sender's first acceptable transfer syntax is taken, so that it need not convert. Storage is
-    unrestricted (PS3.4, B.4.1): retired, newer and private classes too.
+    unrestricted (PS3.4, B.4.1): retired, newer and private classes too, in every transfer syntax that is not
+    deflated.
 
     Raises
     ------
@@ -152,14 +160,18 @@ def negotiate(request: Request, max_pdu_bytes: int) -> Agreement:
 
 def takes_abstract_syntax(uid: str) -> bool:
     """Tell whether a service of the listener stands behind an abstract syntax."""
-    if uid == VERIFICATION or uid in _STORAGE or uid.startswith(_STORAGE_ROOT):
+    if uid in PROVIDED or uid in _STORAGE or uid.startswith(_STORAGE_ROOT):
         return True
     return not uid.startswith(_DICOM_ROOT)
 
 
-def takes_transfer_syntax(uid: str) -> bool:
-    """Tell whether headers in a transfer syntax can be read without inflating anything."""
-    if uid in _UNCOMPRESSED or uid == _RLE_LOSSLESS:
+def takes_transfer_syntax(uid: str, rule: TransferSyntaxes = TransferSyntaxes.NOT_DEFLATED) -> bool:
+    """Tell whether data in a transfer syntax can be read, for a service, without inflating anything."""
+    if uid in UNCOMPRESSED:
+        return True
+    if rule is not TransferSyntaxes.NOT_DEFLATED:
+        return False
+    if uid == _RLE_LOSSLESS:
         return True
     return uid.startswith(_ENCAPSULATED_ROOT) and uid not in _DEFLATED
 
@@ -169,7 +181,8 @@ def _offered_for(proposed: list[PresentationContext]) -> list[PresentationContex
     for context in proposed:
         abstract_syntax = str(context.abstract_syntax)
         if takes_abstract_syntax(abstract_syntax):
-            taken = (each for each in context.transfer_syntax if takes_transfer_syntax(str(each)))
+            rule = PROVIDED.get(abstract_syntax, TransferSyntaxes.NOT_DEFLATED)
+            taken = (each for each in context.transfer_syntax if takes_transfer_syntax(str(each), rule))
             syntaxes.setdefault(abstract_syntax, {}).update(dict.fromkeys(taken))
     offered = []
     for abstract_syntax, transfer_syntaxes in syntaxes.items():
@@ -195,12 +208,10 @@ def _accept_pdu(
     version_name = ImplementationVersionNameNotification()
     version_name.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     information: list[Any] = [maximum_length, class_uid, version_name, *role_replies]
-    asked = request.primitive.user_information
-    if any(isinstance(item, AsynchronousOperationsWindowNegotiation) for item in asked):
-        window = AsynchronousOperationsWindowNegotiation()  # PS3.7, D.3.3.3: one each is synchronous
-        window.maximum_number_operations_invoked = 1
-        window.maximum_number_operations_performed = 1
-        information.append(window)
+    windows = (
+        item for item in request.primitive.user_information if isinstance(item, AsynchronousOperationsWindowNegotiation)
+    )
+    information += [_window(asked) for asked in islice(windows, 1)]
     answer = A_ASSOCIATE()
     answer.application_context_name = UID(APPLICATION_CONTEXT_NAME)
     answer.calling_ae_title = request.primitive.calling_ae_title
@@ -212,17 +223,48 @@ def _accept_pdu(
     return bytes(A_ASSOCIATE_AC(answer).encode())
 
 
-def _check_items(body: bytes) -> None:
-    """Count items and sub-items before anything is built from them."""
+def _window(asked: AsynchronousOperationsWindowNegotiation) -> AsynchronousOperationsWindowNegotiation:
+    """Answer a window, where 0 asks for no bound, with no more than was asked (PS3.7, D.3.3.3).
+
+    Requests are read one after another and answered in order, so what a peer has under way costs us only the
+    responses that it has not read. Of ours one at a time is under way.
+    """
+    window = AsynchronousOperationsWindowNegotiation()
+    window.maximum_number_operations_invoked = min(
+        asked.maximum_number_operations_invoked or MAX_OPERATIONS_INVOKED, MAX_OPERATIONS_INVOKED
+    )
+    window.maximum_number_operations_performed = 1
+    return window
+
+
+def _understood(body: bytes) -> bytes:
+    """Give the variable field without the items that nothing here reads, counted before anything is built from them.
+
+    Unknown items are ignored (PS3.8, 9.3.1), and so is extended negotiation, which an acceptor need not answer
+    (PS3.7, D.3.3.5 to D.3.3.7): storage here depends on nothing that it could agree.
+    """
+    kept = [body[:_FIXED_BYTES]]
     for count, (item_type, start, end) in enumerate(_items(body, _FIXED_BYTES, len(body)), 1):
         if count > _MAX_ITEMS:
             raise InvalidRequest
-        allowed = _MAX_SUB_ITEMS.get(item_type)
-        if allowed is not None:
-            # a presentation context has its id and three reserved bytes first (PS3.8, 9.3.2.2)
-            first = start + 4 if item_type == _PRESENTATION_CONTEXT else start
-            if sum(1 for _ in _items(body, first, end)) > allowed:
-                raise InvalidRequest
+        if item_type == _APPLICATION_CONTEXT:
+            kept.append(body[start - _ITEM_HEADER.size : end])
+        elif item_type in _SUB_ITEMS:
+            kept.append(_understood_item(body, item_type, start, end))
+    return b"".join(kept)
+
+
+def _understood_item(body: bytes, item_type: int, start: int, end: int) -> bytes:
+    allowed, known = _SUB_ITEMS[item_type]
+    # a presentation context has its id and three reserved bytes first (PS3.8, 9.3.2.2)
+    first = start + 4 if item_type == _PRESENTATION_CONTEXT else start
+    sub_items = _items(body, first, end)
+    if len(sub_items) > allowed:
+        raise InvalidRequest
+    content = body[start:first] + b"".join(
+        body[inner - _ITEM_HEADER.size : inner_end] for kind, inner, inner_end in sub_items if kind in known
+    )
+    return _ITEM_HEADER.pack(item_type, len(content)) + content
 
 
 def _items(body: bytes, position: int, end: int) -> list[tuple[int, int, int]]:

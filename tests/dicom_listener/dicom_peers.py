@@ -8,7 +8,7 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -80,6 +80,7 @@ def running_listener(
     refuse: Refuse | None = None,
     tls: ssl.SSLContext | None = None,
     on_unprotected: Callable[[str, str], None] | None = None,
+    other_services: Mapping[int, Service] | None = None,
     **limits: Any,
 ) -> Iterator[Listener]:
     """Run a listener on a free port until the block ends."""
@@ -95,6 +96,7 @@ def running_listener(
     log = logging.getLogger("tests.dicom_listener")
     refusing = refuse or (lambda *entry: refused.append(entry))
     services: dict[int, Service] = {C_ECHO_RQ: echo, C_STORE_RQ: partial(store, receive=receive, refuse=refusing)}
+    services |= other_services or {}
 
     def hire(link: socket.socket) -> None:
         """Start a worker as a thread of this process, where tests can look at it."""

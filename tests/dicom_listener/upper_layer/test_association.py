@@ -8,6 +8,7 @@ import time
 
 import pytest
 from pydicom.uid import CTImageStorage
+from pynetdicom.pdu_primitives import AsynchronousOperationsWindowNegotiation
 from pynetdicom.presentation import build_context
 
 from dicom_listener.admission import Peer, Rejection, RejectionReason, Source
@@ -190,6 +191,24 @@ def test_a_command_in_the_context_of_another_service_is_not_supported(abstract_s
         peer.associate(build_context(abstract_syntax))
         peer.send(p_data(3, command(field, data_set=False)))
         assert peer.read_status()[0] == 0x0122
+
+
+def test_sixteen_objects_sent_before_an_answer_is_read_are_answered_in_order() -> None:
+    window = AsynchronousOperationsWindowNegotiation()
+    window.maximum_number_operations_invoked = 16
+    window.maximum_number_operations_performed = 1
+    with running_listener() as listener, listener.raw() as peer:
+        peer.send(associate_rq(extra=(window,)))
+        accepted = peer.read_pdu()
+        assert accepted is not None
+        assert struct.pack(">BxHHH", 0x53, 4, 16, 1) in accepted[1]
+        for number in range(16):
+            uid = f"{INSTANCE}.{number}"
+            peer.send(p_data(3, command(C_STORE, message_id=number, sop_instance_uid=uid)))
+            peer.send(p_data(2, encoded(ct_object(SOPInstanceUID=uid))))
+        answers = [peer.read_status() for _ in range(16)]
+    assert [status for status, _ in answers] == [0] * 16
+    assert [int.from_bytes(elements[0x0120], "little") for _, elements in answers] == list(range(16))
 
 
 def test_a_message_in_fragments_of_a_few_bytes_is_put_together() -> None:

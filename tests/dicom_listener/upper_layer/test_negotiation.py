@@ -1,4 +1,4 @@
-"""Negotiation takes verification and storage of any kind, and nothing deflated."""
+"""Negotiation takes what is provided and storage of any kind, and nothing deflated."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from pynetdicom.pdu_primitives import (
     AsynchronousOperationsWindowNegotiation,
     MaximumLengthNotification,
     SCP_SCU_RoleSelectionNegotiation,
+    SOPClassCommonExtendedNegotiation,
+    SOPClassExtendedNegotiation,
+    UserIdentityNegotiation,
 )
 from pynetdicom.presentation import PresentationContext, build_context, build_role
 
+from dicom_listener.conformance import PROVIDED, STORAGE_COMMITMENT_PUSH_MODEL
 from dicom_listener.upper_layer.negotiation import (
     AcceptedContext,
     Agreement,
@@ -27,7 +31,13 @@ from dicom_listener.upper_layer.negotiation import (
 )
 from tests.dicom_listener.dicom_peers import VERIFICATION, associate_rq
 
-Item = AsynchronousOperationsWindowNegotiation | SCP_SCU_RoleSelectionNegotiation
+Item = (
+    AsynchronousOperationsWindowNegotiation
+    | SCP_SCU_RoleSelectionNegotiation
+    | SOPClassCommonExtendedNegotiation
+    | SOPClassExtendedNegotiation
+    | UserIdentityNegotiation
+)
 
 
 def agree(*contexts: PresentationContext, extra: tuple[Item, ...] = ()) -> Agreement:
@@ -64,8 +74,7 @@ def test_verification_and_retired_new_and_private_storage_are_taken(uid: str) ->
         "1.2.840.10008.5.1.4.1.2.2.1",  # query
         "1.2.840.10008.5.1.4.1.2.2.2",  # retrieve
         "1.2.840.10008.5.1.4.31",  # modality worklist
-        "1.2.840.10008.3.1.2.3.3",  # performed procedure step
-        "1.2.840.10008.1.20.1",  # storage commitment
+        "1.2.840.10008.3.1.2.3.4",  # performed procedure step, retrieval
         "1.2.840.10008.5.1.4.34.6.1",  # unified procedure step
     ],
 )
@@ -118,13 +127,72 @@ def test_a_hundred_and_twenty_eight_contexts_are_agreed() -> None:
     assert len(agree(*contexts).contexts) == 128
 
 
-def test_an_asynchronous_window_is_answered_with_one_each() -> None:
+@pytest.mark.parametrize(("invoked", "answered"), [(0, 128), (1, 1), (16, 16), (5000, 128)])
+def test_an_asynchronous_window_is_answered_with_no_more_than_was_asked(invoked: int, answered: int) -> None:
     window = AsynchronousOperationsWindowNegotiation()
-    window.maximum_number_operations_invoked = 0
+    window.maximum_number_operations_invoked = invoked
     window.maximum_number_operations_performed = 8
     items = user_information(agree(extra=(window,)))
     (answer,) = [item for item in items if isinstance(item, AsynchronousOperationsWindowNegotiation)]
-    assert (answer.maximum_number_operations_invoked, answer.maximum_number_operations_performed) == (1, 1)
+    assert (answer.maximum_number_operations_invoked, answer.maximum_number_operations_performed) == (answered, 1)
+
+
+def test_a_peer_that_asks_for_no_window_is_answered_with_none() -> None:
+    assert not any(isinstance(item, AsynchronousOperationsWindowNegotiation) for item in user_information(agree()))
+
+
+@pytest.mark.parametrize("uid", sorted(PROVIDED))
+def test_every_service_that_is_provided_is_agreed(uid: str) -> None:
+    context = build_context(uid, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+    assert agree(context).contexts == {1: AcceptedContext(1, uid, ExplicitVRLittleEndian)}
+
+
+@pytest.mark.parametrize("uid", sorted(set(PROVIDED) - {VERIFICATION}))
+def test_a_service_without_pixels_is_not_agreed_in_a_compressed_transfer_syntax(uid: str) -> None:
+    assert agree(build_context(uid, "1.2.840.10008.1.2.4.50")).contexts == {}
+
+
+def test_a_peer_that_would_provide_storage_commitment_gets_no_context() -> None:
+    role = build_role(STORAGE_COMMITMENT_PUSH_MODEL, scu_role=False, scp_role=True)
+    assert agree(build_context(STORAGE_COMMITMENT_PUSH_MODEL), extra=(role,)).contexts == {}
+
+
+def test_extended_negotiation_and_user_identity_are_let_be() -> None:
+    extended = SOPClassExtendedNegotiation()
+    extended.sop_class_uid = CTImageStorage
+    extended.service_class_application_information = b"\x02\x00\x03\x00\x01\x00"
+    shared = SOPClassCommonExtendedNegotiation()
+    shared.sop_class_uid = CTImageStorage
+    shared.service_class_uid = "1.2.840.10008.4.2"
+    identity = UserIdentityNegotiation()
+    identity.user_identity_type = 2
+    identity.primary_field, identity.secondary_field = b"somebody", b"secret"
+    identity.positive_response_requested = True
+    agreement = agree(extra=(extended, shared, identity))
+    assert list(agreement.contexts) == [1]
+    kinds = {type(item) for item in user_information(agreement)}
+    assert kinds.isdisjoint({SOPClassExtendedNegotiation, SOPClassCommonExtendedNegotiation, UserIdentityNegotiation})
+
+
+@pytest.mark.parametrize("where", ["request", "presentation context", "user information"])
+def test_items_that_nobody_knows_are_ignored(where: str) -> None:
+    body = associate_rq()[6:]
+    unknown = struct.pack(">BxH", 0x7A, 4) + b"new?"
+    assert negotiate(decode_request(with_item(body, unknown, where)), 131072).contexts == agree().contexts
+
+
+def with_item(body: bytes, item: bytes, where: str) -> bytes:
+    """Add an item at the end of the request, or of the item of that name."""
+    if where == "request":
+        return body + item
+    kind = {"presentation context": 0x20, "user information": 0x50}[where]
+    position = 68
+    while body[position] != kind:
+        position += 4 + struct.unpack_from(">H", body, position + 2)[0]
+    (length,) = struct.unpack_from(">H", body, position + 2)
+    end = position + 4 + length
+    head = struct.pack(">BxH", kind, length + len(item))
+    return body[:position] + head + body[position + 4 : end] + item + body[end:]
 
 
 def test_a_sender_that_offers_both_roles_stays_the_sender() -> None:
