@@ -10,7 +10,7 @@ from worklist.db import embedded
 from worklist.db.engine import make_engine
 from worklist.db.migrate import ddl
 
-LAWS = Path(__file__).parents[2] / "worklist" / "db" / "migrations" / "versions" / "0001_laws.sql"
+LAWS = sorted((Path(__file__).parents[2] / "worklist" / "db" / "migrations" / "versions").glob("*_laws.sql"))
 
 
 def test_the_migrated_schema_is_the_schema_of_the_metadata(cluster: embedded.Cluster, empty: Database) -> None:
@@ -25,7 +25,8 @@ def test_the_migrated_schema_is_the_schema_of_the_metadata(cluster: embedded.Clu
             driver = connection.connection.driver_connection
             assert driver is not None
             driver.execute(";\n".join(ddl()))
-            driver.execute(LAWS.read_text())
+            for laws in LAWS:
+                driver.execute(laws.read_text())
         engine.dispose()
         fresh = _schema(cluster.url("superuser", "from_metadata"))
         migrated = _schema(cluster.url("superuser", empty.app.url.database or ""))
