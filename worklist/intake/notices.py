@@ -85,15 +85,13 @@ def note_availability(connection: Connection, sender: Sender, notice: Availabili
     uid = notice.study_instance_uid
     _lock_study_uid(connection, uid)
     announced_id = _announce(connection, sender.trust, uid)
-    fuller = or_(
-        announced_study.c.available_instances.is_(None),
-        announced_study.c.available_instances < notice.instances,
-        (announced_study.c.available_instances == notice.instances)
-        & (announced_study.c.available_whole < notice.whole),
-    )
+    known = announced_study.c.available_instances
+    fuller = [known.is_(None), known < notice.instances]
+    if notice.whole:
+        fuller.append((known == notice.instances) & announced_study.c.available_whole.is_(False))
     changed = connection.execute(
         update(announced_study)
-        .where(announced_study.c.id == announced_id, fuller)
+        .where(announced_study.c.id == announced_id, or_(*fuller))
         .values(available_instances=notice.instances, available_whole=notice.whole)
     )
     if changed.rowcount:
