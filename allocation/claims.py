@@ -124,7 +124,7 @@ def claim_reading(
         expires_at=made.expires_at,
         level=verdict.level,
         session_id=session.id if session else None,
-        why=(*why, f"due {found.due_at:%Y-%m-%d %H:%M} UTC", scope),
+        why=(*why, *_told_of_arrival(picked.item), f"due {found.due_at:%Y-%m-%d %H:%M} UTC", scope),
     )
 
 
@@ -310,6 +310,12 @@ def _make_claim(
     detail = {"claim": made.id, "reporter": reporter.code}
     audit.append(connection, actor, "claim", items=[found.item_id], detail=detail)
     return made
+
+
+def _told_of_arrival(item_row: Row[Any]) -> tuple[str, ...]:
+    return (
+        ("its images are still arriving: a verified report waits until they are complete",) if item_row.arriving else ()
+    )
 
 
 def _session(connection: Connection, reporter_id: int, code: str, moment: datetime) -> ReportingSession:

@@ -12,13 +12,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, or_, select, text
 
-from allocation.claims import judge_reading
+from allocation.claims import judge_reading, session_of
 from allocation.eligibility import judge
 from allocation.pool import POOL
 from allocation.reporter import Reporter
+from allocation.session import SessionKind
 from allocation.workforce import index_new_profiles, load_item_row, load_reporters, work_of_item
 from worklist.clock import now
 from worklist.db.tables.claims import claim
+from worklist.db.tables.people import reporting_session
 from worklist.db.tables.work import item, reading
 from worklist.reading import ClaimEnd, ReadingState
 
@@ -136,6 +138,25 @@ def holds(connection: Connection, reporter_id: int, item_id: int) -> bool:
         claim.c.item_id == item_id, claim.c.reporter_id == reporter_id, claim.c.ended_at.is_(None)
     )
     return bool(connection.scalar(select(live.exists())))
+
+
+def on_duty(connection: Connection, reporter_id: int, item_id: int) -> bool:
+    """Whether a reporter has a duty or on-call session now that takes the item, and may report it by the rule."""
+    row = load_item_row(connection, item_id)
+    reporter = load_reporters(connection, [reporter_id]).get(reporter_id)
+    if row is None or reporter is None:
+        return False
+    moment = now(connection)
+    sessions = connection.execute(
+        select(reporting_session).where(
+            reporting_session.c.reporter_id == reporter_id,
+            reporting_session.c.kind.in_((SessionKind.DUTY.value, SessionKind.ON_CALL.value)),
+            reporting_session.c.cancelled_at.is_(None),
+        )
+    )
+    running = [one for one in map(session_of, sessions) if one.runs_at(moment)]
+    takes = any(one.takes(row.trust_ods, row.modality) for one in running)
+    return takes and judge(reporter, work_of_item(connection, row), moment).eligible
 
 
 def _rows(connection: Connection, table: Any, ids: Sequence[int]) -> dict[int, Row[Any]]:

@@ -28,6 +28,17 @@ from worklist.item import Move
 from worklist.moves import append_item_event, make_move
 from worklist.reading import ClaimEnd, Purpose, ReadingState, ReportStatus
 
+
+class StillArriving(RuntimeError):
+    """A report cannot be verified while images still come."""
+
+    def __init__(self, item_id: int) -> None:
+        super().__init__(
+            f"images of item {item_id} are still arriving: give a preliminary report, wait,"
+            " or say by `POST /api/v1/items/{id}/complete` that they are complete"
+        )
+
+
 #: Flags that a report may carry (Academy of Medical Royal Colleges and RCR, 2022).
 ALERTS = ("critical", "urgent", "cancer", "unexpected-significant")
 
@@ -64,6 +75,8 @@ def file_report(
         If the claim is not this reporter's.
     NotEligible
         If the reporter may not report this (any more), or not with this status.
+    StillArriving
+        If it is to be verified and its images still come (docs/decisions/0013-completeness-as-policy.md).
     """
     reporter = lock_reporter(connection, reporter_id)
     held = hold(connection, reporter_id, claim_id)
@@ -81,6 +94,8 @@ def file_report(
     else:
         verdict = judge_reading(connection, reporter, held.reading, held.item, moment)
     _require(verdict, given, held)
+    if held.item.arriving and given.status is ReportStatus.VERIFIED:
+        raise StillArriving(held.item.id)
     report_id = _write(connection, held, given, superseded=False)
     check_needed = verdict.level is Level.TRAINEE
     _move(connection, held, given, report_id, check_needed=check_needed)

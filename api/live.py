@@ -163,6 +163,7 @@ def render(one: Event) -> str:
         "item_version": one.item_version,
         "reading_id": one.reading_id,
         "state": one.dimensions.get("state"),
+        "arriving": one.dimensions.get("arriving", False),
     }
     return f"id: {one.position}\nevent: {one.kind}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n"
 

@@ -48,6 +48,9 @@ SEES_NETWORK = frozenset(
 #: Roles that settle what an item is, of any item that is theirs to see.
 SETTLES = frozenset({Role.PACS_MANAGER, Role.CLINICAL_LEAD, Role.ADMINISTRATOR})
 
+#: Roles that say of any item that is theirs to see that its images are complete.
+COMPLETES = frozenset({Role.PACS_MANAGER, Role.COORDINATOR})
+
 _R = Role
 _MANAGERS = frozenset({_R.TRUST_MANAGER, _R.NETWORK_MANAGER, _R.ADMINISTRATOR})
 _WORK = _MANAGERS | {_R.REPORTER, _R.SUPERVISOR, _R.CLINICAL_LEAD, _R.PACS_MANAGER, _R.COORDINATOR, _R.AUDITOR}
@@ -61,6 +64,7 @@ RULES: dict[str, frozenset[Role]] = {
     "GET /items/{item_id}/eligibility": _WORK,
     "POST /items/{item_id}/classify": SETTLES | {_R.REPORTER},
     "POST /items/{item_id}/accession": frozenset({_R.PACS_MANAGER, _R.COORDINATOR, _R.ADMINISTRATOR}),
+    "POST /items/{item_id}/complete": COMPLETES | {_R.REPORTER},
     "GET /exceptions": _WORK - {_R.REPORTER},
     "POST /claims": frozenset({_R.REPORTER}),
     "GET /claims": frozenset({_R.REPORTER}),
@@ -113,6 +117,11 @@ class Principal:
     def settles(self) -> bool:
         """Whether a role of theirs settles what an item is; a reporter only what they are reading."""
         return bool(self.roles & SETTLES)
+
+    @property
+    def completes(self) -> bool:
+        """Whether a role of theirs says that images are complete; a reporter of what they hold or have duty for."""
+        return bool(self.roles & COMPLETES)
 
     @property
     def sees_pay_of_others(self) -> bool:

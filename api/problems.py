@@ -19,10 +19,11 @@ from starlette.exceptions import HTTPException
 from allocation.claims import NotEligible, NotFree, UnknownSession
 from allocation.configuration.read import InvalidConfiguration
 from allocation.leases import ClaimSuperseded, UnknownClaim
+from allocation.reports import StillArriving
 from allocation.workforce import UnknownReporter
 from worklist.item import ForbiddenMove
 from worklist.moves import UnknownItem
-from worklist.settle import AccessionTaken, UnknownExam
+from worklist.settle import AccessionTaken, NothingArriving, UnknownExam
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +47,8 @@ KNOWN: dict[type[Exception], tuple[int, str, str]] = {
     NotEligible: (403, "not-eligible", "You may not report this"),
     NotFree: (409, "not-free", "Not free to claim"),
     ClaimSuperseded: (409, "claim-superseded", "The claim no longer holds"),
+    StillArriving: (409, "still-arriving", "Images are still arriving"),
+    NothingArriving: (409, "nothing-arriving", "No images are arriving"),
     ForbiddenMove: (409, "forbidden-move", "The item's state does not allow this"),
     InvalidConfiguration: (422, "invalid-configuration", "The configuration cannot be taken"),
 }

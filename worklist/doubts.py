@@ -20,6 +20,7 @@ def open_doubt(
     trust: str | None = None,
     source: str | None = None,
     item_id: int | None = None,
+    announced_study_id: int | None = None,
     detail: str = "",
     occurrences: int = 1,
 ) -> None:
@@ -29,6 +30,7 @@ def open_doubt(
         "trust_ods": trust,
         "source_ae_title": source,
         "item_id": item_id,
+        "announced_study_id": announced_study_id,
         "detail": detail[:300],
         "occurrences": occurrences,
     }

@@ -16,7 +16,7 @@ class ItemState(StrEnum):
 
     ORDERED = "ordered"  # an order is known, no image yet
     ARRIVING = "arriving"  # images come in; the study is not yet held to be complete
-    READY = "ready"  # complete, with a reading that may be claimed
+    READY = "ready"  # with a reading that may be claimed; complete, or offered while its images still come
     ON_HOLD = "on_hold"  # complete, but a fact that reporting needs is missing; a person must settle it
     IN_PROGRESS = "in_progress"  # a reading is claimed
     PRELIMINARY = "preliminary"  # a report went out that still awaits its check; the clock runs
@@ -30,6 +30,7 @@ class Move(StrEnum):
     """Why an item changes state; also the kind of the event that the move writes."""
 
     IMAGES_ARRIVED = "item.images-arrived"
+    OPENED_WHILE_ARRIVING = "item.opened-while-arriving"
     COMPLETED = "item.completed"
     COMPLETED_WITH_DOUBT = "item.completed-with-doubt"
     HELD = "item.held"
@@ -114,8 +115,9 @@ TRANSITIONS: dict[Move, Transition] = {
     t.move: t
     for t in (
         _t(Move.IMAGES_ARRIVED, {S.ORDERED}, S.ARRIVING, W.INTAKE),
-        _t(Move.COMPLETED, {S.ARRIVING}, S.READY, W.INTAKE),
-        _t(Move.COMPLETED_WITH_DOUBT, {S.ARRIVING}, S.ON_HOLD, W.INTAKE),
+        _t(Move.OPENED_WHILE_ARRIVING, {S.ARRIVING}, S.READY, W.INTAKE),
+        _t(Move.COMPLETED, {S.ARRIVING}, S.READY, W.INTAKE, W.PERSON, W.REPORTER),
+        _t(Move.COMPLETED_WITH_DOUBT, {S.ARRIVING}, S.ON_HOLD, W.INTAKE, W.PERSON, W.REPORTER),
         _t(Move.HELD, {S.ARRIVING, S.READY}, S.ON_HOLD, W.PERSON, W.INTAKE),
         _t(Move.DOUBT_SETTLED, {S.ON_HOLD}, S.READY, W.PERSON, W.HOME_RIS),
         _t(Move.CLAIMED, {S.READY}, S.IN_PROGRESS, W.REPORTER),

@@ -53,7 +53,11 @@ class ExceptionView:
 
 @dataclass(frozen=True, slots=True)
 class ItemView:
-    """An item; instants are aware UTC, None is not known. `patient` None: not for this viewer."""
+    """An item; instants are aware UTC, None is not known. `patient` None: not for this viewer.
+
+    `arriving`: its images still come, whether or not it is offered already. `completed_by` says what made its
+    last study complete.
+    """
 
     id: int
     trust: str
@@ -72,6 +76,8 @@ class ItemView:
     reporting_minutes: float | None
     ready_at: datetime | None
     reported_at: datetime | None
+    arriving: bool
+    completed_by: str | None
     exceptions: tuple[ExceptionView, ...]
     patient: PatientView | None
 
@@ -195,6 +201,8 @@ def _view(row: Row[Any], exams: Sequence[ExamView], exceptions: Sequence[Excepti
         reporting_minutes=None if row.reporting_minutes is None else float(row.reporting_minutes),
         ready_at=row.ready_at,
         reported_at=row.reported_at,
+        arriving=row.arriving or row.state == ItemState.ARRIVING,
+        completed_by=row.completed_by,
         exceptions=tuple(exceptions),
         patient=PatientView(
             row.identifier,

@@ -82,6 +82,7 @@ def append_item_event(
         reading_id=reading_id,
         dimensions={
             "state": row.state,
+            "arriving": row.arriving or row.state == ItemState.ARRIVING,
             "modality": row.modality,
             "setting": row.setting,
             "urgency": row.urgency,

@@ -1,4 +1,4 @@
-"""What a person settles about an item: its exams, or the accession number that did not come.
+"""What a person settles about an item: its exams, the accession number that did not come, that its images are here.
 
 Each is one transaction with its event and audit entry. It must not decide who may settle; the edge does.
 """
@@ -6,17 +6,20 @@ Each is one transaction with its event and audit entry. It must not decide who m
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from worklist import audit
 from worklist.db.engine import Viewer, view_as
+from worklist.db.tables.announced import forced_completion
 from worklist.db.tables.network import exam
 from worklist.db.tables.work import item, item_exam, item_study, order_identity, patient, reading, study
 from worklist.doubts import close_doubts
 from worklist.intake.accessions import item_of_accession, lock_accession
-from worklist.intake.completion import hold_cut, work_out
+from worklist.intake.completeness import CompletedBy
+from worklist.intake.completion import complete_study, hold_cut, work_out
 from worklist.intake.patients import can_be_patient_of
 from worklist.item import ForbiddenMove, ItemState, Move
 from worklist.moves import UnknownItem, append_item_event, lock_item, make_move
@@ -30,6 +33,22 @@ class UnknownExam(LookupError):
     def __init__(self, code: str) -> None:
         super().__init__(f"no exam {code!r} in the catalogue")
         self.code = code
+
+
+class NothingArriving(RuntimeError):
+    """No images of the item are arriving: it has none, or they are held to be complete already."""
+
+    def __init__(self, item_id: int) -> None:
+        super().__init__(f"no images of item {item_id} are arriving; it has none, or they are complete already")
+
+
+class CompletionReason(StrEnum):
+    """Why a person says that an item's images are complete."""
+
+    SEEN_COMPLETE = "seen-complete"  # they looked at the images in the PACS
+    NO_MORE_WILL_COME = "no-more-will-come"  # the source has told them, or has failed
+    CANNOT_WAIT = "cannot-wait"  # the patient needs the report on what there is
+    OTHER = "other"
 
 
 class AccessionTaken(ValueError):
@@ -113,14 +132,43 @@ def give_accession(connection: Connection, actor: str, item_id: int, accession_n
     return item_id if other is None else other
 
 
-def _lock_studies(connection: Connection, item_id: int) -> None:
-    """Lock the item's studies, which everyone does before they lock an item."""
+def complete(
+    connection: Connection, actor: str, item_id: int, reason: CompletionReason, note: str | None = None
+) -> None:
+    """Hold an item's images to be complete because a person says so; no signal of the source undoes it.
+
+    `note` stands in a table under row-level security alone: free words stay out of events and audit.
+
+    Raises
+    ------
+    UnknownItem, NothingArriving
+        If there is no such item, or none of its images are arriving.
+    """
+    trust = connection.scalar(select(item.c.trust_ods).where(item.c.id == item_id))
+    if trust is None:
+        raise UnknownItem(item_id)
+    view_as(connection, Viewer(trust=trust))
+    arriving = [row for row in _lock_studies(connection, item_id) if row.completed_at is None]
+    if not arriving:
+        raise NothingArriving(item_id)
     connection.execute(
-        select(study.c.id)
+        insert(forced_completion).values(
+            item_id=item_id, trust_ods=trust, actor=actor, reason=reason.value, note=note or None
+        )
+    )
+    for row in arriving:
+        complete_study(connection, row, CompletedBy.FORCED, dimensions={"reason": reason.value})
+    audit.append(connection, actor, "complete by hand", items=[item_id], detail={"reason": reason.value})
+
+
+def _lock_studies(connection: Connection, item_id: int) -> Sequence[Row[Any]]:
+    """Lock the item's studies, which everyone does before they lock an item, and give them."""
+    return connection.execute(
+        select(study)
         .where(study.c.id.in_(select(item_study.c.study_id).where(item_study.c.item_id == item_id)))
         .order_by(study.c.id)
         .with_for_update()
-    )
+    ).all()
 
 
 def _name(connection: Connection, actor: str, row: Row[Any], accession_number: str) -> None:
@@ -144,7 +192,9 @@ def _join(connection: Connection, actor: str, row: Row[Any], order: Row[Any]) ->
         raise AccessionTaken
     studies = select(item_study.c.study_id).where(item_study.c.item_id == row.id)
     connection.execute(
-        update(study).where(study.c.id.in_(studies)).values(completed_at=None, quiet_until=func.radpool_now())
+        update(study)
+        .where(study.c.id.in_(studies))
+        .values(completed_at=None, quiet_until=func.radpool_now(), look_at=None)
     )
     connection.execute(update(item_study).where(item_study.c.item_id == row.id).values(item_id=order.id))
     close_doubts(connection, row.id, "missing-accession-number", by=actor, outcome=f"images are of item {order.id}")

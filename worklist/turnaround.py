@@ -85,15 +85,19 @@ def due(facts: TurnaroundFacts, rules: Sequence[TargetRule], bank_holidays: Cont
     return Due(target.at, limit.at, target.rule_id, limit.rule_id)
 
 
-def clock_start(candidates: Sequence[LocalTime | None], received_at: datetime) -> ClockStart:
+def clock_start(
+    candidates: Sequence[LocalTime | None], received_at: datetime, *, heard_at: datetime | None = None
+) -> ClockStart:
     """Choose the start of the turnaround clock: the end of acquisition, as well as it is known.
 
     The candidates come in the order of trust in their sources. The first one that was sent and is
     not in the future counts; more than `CLOCK_SKEW` after `received_at` (aware) is the future, and
-    believing it would hide a delay. Where none is left the clock starts at receipt.
+    believing it would hide a delay. Where none is left the clock starts at receipt. `heard_at` is when the
+    last of what tells the candidates was received, if that was later: acquisition goes on while images come.
     """
+    until = max(received_at, heard_at or received_at) + CLOCK_SKEW
     for candidate in candidates:
-        if candidate is not None and candidate.at <= received_at + CLOCK_SKEW:
+        if candidate is not None and candidate.at <= until:
             return ClockStart(candidate.at, candidate.source)
     return ClockStart(received_at.astimezone(UTC), RECEIPT)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, text
 
-from allocation.configuration.document import Network
+from allocation.configuration.document import Network, Source
 from allocation.configuration.people import put_reporter, put_sessions
 from allocation.configuration.read import Fault, InvalidConfiguration, ReadNetwork
 from allocation.configuration.recut import recut
@@ -102,23 +102,27 @@ def _record(connection: Connection, read: ReadNetwork, by: str) -> None:
     )
 
 
+def _source_values(row: Source) -> dict[str, Any]:
+    stated, meanwhile = row.completeness, row.claim_while_arriving
+    return {
+        "ae_title": row.ae_title,
+        "trust_ods": row.trust,
+        "address": row.address,
+        "certificate_subject": row.certificate_subject,
+        "quiet_seconds": row.quiet_seconds if stated is None or stated.quiet_seconds is None else stated.quiet_seconds,
+        "services": [service.model_dump(mode="json") for service in row.services],
+        "completeness": stated.model_dump(mode="json", exclude={"quiet_seconds"}) if stated else None,
+        "claim_while_arriving": meanwhile.model_dump(mode="json") if meanwhile else None,
+    }
+
+
 def _network_rows(connection: Connection, network: Network) -> None:
     put_rows(connection, trust, ["ods_code"], [{"ods_code": row.ods_code, "name": row.name} for row in network.trust])
     put_rows(
         connection,
         source,
         ["ae_title"],
-        [
-            {
-                "ae_title": row.ae_title,
-                "trust_ods": row.trust,
-                "address": row.address,
-                "certificate_subject": row.certificate_subject,
-                "quiet_seconds": row.quiet_seconds,
-                "services": [service.model_dump(mode="json") for service in row.services],
-            }
-            for row in network.source
-        ],
+        [_source_values(row) for row in network.source],
     )
     put_rows(
         connection,

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from worklist.intake.completeness import LONGEST_WAIT, Signal
 from worklist.local_time import LONDON
 from worklist.span import Span
 from worklist.turnaround import Setting, Urgency
@@ -60,10 +61,44 @@ class Service(Row):
     urgency: Urgency | None = None
 
 
+class Completeness(Row):
+    """When a study of a source is complete.
+
+    `signals` are what of the source is listened to, in order: `procedure_step` (MPPS), `availability_notice`
+    (IAN), `expected_count` (C-FIND). The first that says complete counts. While one says that more is to come
+    the study waits, `longest_wait_seconds` after its last object at most; when none says anything, nothing new
+    for `quiet_seconds` makes it complete.
+    """
+
+    signals: tuple[Signal, ...] = ()
+    quiet_seconds: Annotated[int, Field(ge=0, le=86400)] | None = None
+    longest_wait_seconds: Annotated[int, Field(ge=0, le=604800)] | None = None
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        if len(set(self.signals)) < len(self.signals):
+            raise ValueError("`signals` names one twice; give each once")
+        if self.longest_wait_seconds is not None and not self.signals:
+            raise ValueError("`longest_wait_seconds` waits for `signals`; name some, or leave it out")
+        longest = LONGEST_WAIT.total_seconds() if self.longest_wait_seconds is None else self.longest_wait_seconds
+        if self.signals and longest < (self.quiet_seconds or 0):
+            raise ValueError("`longest_wait_seconds` is shorter than `quiet_seconds`; a wait begins when it is quiet")
+        return self
+
+
+class ClaimWhileArriving(Row):
+    """Which work of a source may be claimed while its images still come; both empty: none."""
+
+    settings: tuple[Setting, ...] = ()
+    urgencies: tuple[Urgency, ...] = ()
+
+
 class Source(Row):
     """A PACS or modality that may send; its AE title is bound to an address or a certificate.
 
-    `quiet_seconds` is its completeness policy: how long without a new object makes a study complete.
+    `quiet_seconds` is the simple form of its completeness policy: how long without a new object makes a study
+    complete. Without `claim_while_arriving` that is work of the settings emergency and critical care, or of the
+    urgencies stroke, major trauma and emergency.
     """
 
     ae_title: AeTitle
@@ -71,10 +106,14 @@ class Source(Row):
     address: str | None = None
     certificate_subject: str | None = None
     quiet_seconds: Annotated[int, Field(ge=0, le=86400)] | None = None
+    completeness: Completeness | None = None
+    claim_while_arriving: ClaimWhileArriving | None = None
     services: tuple[Service, ...] = ()
 
     @model_validator(mode="after")
     def _bound(self) -> Self:
+        if self.quiet_seconds is not None and self.completeness and self.completeness.quiet_seconds is not None:
+            raise ValueError("give `quiet_seconds` once: by itself or within `completeness`")
         if self.address is None and self.certificate_subject is None:
             raise ValueError("give `address` or `certificate_subject`: an AE title alone proves nothing")
         return self

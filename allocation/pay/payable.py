@@ -18,7 +18,7 @@ from allocation.pay.pricing import PricedExam
 from allocation.session import SessionKind
 from worklist.db.tables.claims import claim
 from worklist.db.tables.people import reporting_session
-from worklist.intake.completion import UNMAPPED_MINUTES
+from worklist.intake.item_writing import UNMAPPED_MINUTES
 
 
 @dataclass(frozen=True, slots=True)

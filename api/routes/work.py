@@ -8,13 +8,13 @@ from fastapi import APIRouter, Query, Response
 from sqlalchemy import Connection
 
 from allocation.eligibility import judge
-from allocation.offered import holds, may_open, offered_to
+from allocation.offered import holds, may_open, offered_to, on_duty
 from allocation.workforce import load_item_row, load_reporters, work_of_item
 from api.acts import Act, Permitted
 from api.cursors import read_cursor, write_cursor
 from api.permissions import Role
 from api.problems import Problem
-from api.schemas.work import Accession, Classify, Item, ItemPage, item_of
+from api.schemas.work import Accession, Classify, Complete, Item, ItemPage, item_of
 from worklist import audit
 from worklist.clock import now
 from worklist.doubts import list_doubts
@@ -22,7 +22,7 @@ from worklist.intake.item_facts import PERSON
 from worklist.item import UNREPORTED, ItemState
 from worklist.item_view import Page, list_item_ids, read_items
 from worklist.moves import UnknownItem
-from worklist.settle import classify, give_accession
+from worklist.settle import classify, complete, give_accession
 
 router = APIRouter(tags=["worklist"])
 
@@ -159,6 +159,19 @@ def accession(act: Permitted, item_id: int, body: Accession) -> Response:
     return act.once(do, body)
 
 
+@router.post("/items/{item_id}/complete", response_model=Item)
+def complete_item(act: Permitted, item_id: int, body: Complete) -> Response:
+    """Say that an item's images are complete; a reporter says so of what they hold, or have duty for."""
+
+    def do(connection: Connection) -> tuple[int, Any]:
+        _require_completer(act, connection, item_id)
+        complete(connection, act.principal.name, item_id, body.reason, body.note)
+        act.see_as_principal(connection)
+        return 200, item_of(read_items(connection, [item_id])[0])
+
+    return act.once(do, body)
+
+
 @router.get("/exceptions")
 def exceptions(
     act: Permitted, kind: str | None = None, limit: Annotated[int, Query(ge=1, le=500)] = 100
@@ -212,3 +225,14 @@ def _require_classifier(act: Act, connection: Connection, item_id: int) -> None:
     exams = read_items(connection, [item_id])[0].exams
     if all(one.code is not None and one.mapped_by != PERSON for one in exams):
         raise Problem(403, "not-permitted", "its exams are known; a PACS manager or clinical lead corrects them")
+
+
+def _require_completer(act: Act, connection: Connection, item_id: int) -> None:
+    """A role that completes may for any of theirs; a reporter what is in their hands, or theirs by duty."""
+    row = load_item_row(connection, item_id)
+    if row is not None and act.principal.completes and act.principal.sees_trust(row.trust_ods):
+        return
+    if row is None or Role.REPORTER not in act.principal.roles:
+        raise UnknownItem(item_id)
+    if not holds(connection, act.reporter_id, item_id) and not on_duty(connection, act.reporter_id, item_id):
+        raise UnknownItem(item_id)

@@ -12,6 +12,7 @@ from allocation.leases import SkipReason
 from allocation.offered import Offered
 from worklist.item_view import ItemView
 from worklist.reading import Purpose, ReportStatus
+from worklist.settle import CompletionReason
 
 Alert = Literal["critical", "urgent", "cancer", "unexpected-significant"]
 Words = Annotated[str, StringConstraints(max_length=500)]
@@ -92,6 +93,8 @@ class Item(BaseModel):
     reporting_minutes: float | None
     ready_at: datetime | None
     reported_at: datetime | None
+    arriving: bool = Field(description="its images still come: only a preliminary report may be given")
+    completed_by: str | None = Field(description="what made its last study complete; null before")
     exceptions: list[ItemException]
     patient: Patient | None = None
     offer: Offer | None = None
@@ -180,6 +183,13 @@ class Classify(Body):
         if len(set(codes)) != len(codes):
             raise ValueError("each exam once; what is done twice is another accession")
         return codes
+
+
+class Complete(Body):
+    """Why an item's images are held to be complete although the source has not said so; the note stays private."""
+
+    reason: CompletionReason
+    note: Words = ""
 
 
 class Accession(Body):

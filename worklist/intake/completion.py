@@ -1,56 +1,123 @@
-"""Turns studies that have gone quiet into work: writes exams, due times, profile and a reading to claim.
+"""Judges studies while they arrive and turns complete ones into work: due times, profile, a reading to claim.
 
-Also works an item out again when a person or an order changes what is known of it. Everyone locks in
-the order study, item, reading, claim. It must not gather facts (`worklist.intake.item_facts` does) and must
-not decide who reads.
+Also works an item out again when a person, an order or later evidence changes what is known of it. Everyone
+locks in the order study, item, reading, claim. It must not gather facts (`worklist.intake.item_facts` does),
+hold the rule of completeness (`worklist.intake.completeness` does) nor decide who reads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from decimal import Decimal
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, Row, func, insert, select, text, update
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from worklist.bank_holidays import england_bank_holidays
-from worklist.catalogue import cut_in_force, profile_id_of, target_rules
+from worklist.catalogue import cut_in_force, profile_id_of
+from worklist.clock import now
 from worklist.db.engine import Viewer, view_as
-from worklist.db.tables.work import item, item_exam, item_study, order_identity, reading, study
-from worklist.doubts import close_doubts, open_doubt
-from worklist.exam_codes import MappedExam, accession_minutes
-from worklist.intake.item_facts import ItemFacts, facts_of_item
+from worklist.db.tables.network import source
+from worklist.db.tables.work import item, item_study, order_identity, reading, study
+from worklist.doubts import open_doubt
+from worklist.intake.completeness import CompletedBy, judge
+from worklist.intake.evidence import evidence_of
+from worklist.intake.item_facts import facts_of_item
+from worklist.intake.item_writing import write_facts
+from worklist.intake.senders import claim_while_arriving_of, completeness_of
+from worklist.intake.study_doubts import note_images_after_preliminary, settle_doubts, settle_never_sent
 from worklist.item import REPORTED, ItemState, Move
 from worklist.moves import append_item_event, lock_item, make_move
 from worklist.profile import profile_of
 from worklist.reading import Purpose, ReadingState
-from worklist.turnaround import TurnaroundFacts, due
-
-#: What an exam that nobody has classified yet is valued at, in reporting minutes.
-UNMAPPED_MINUTES = Decimal(15)
 
 #: Taken shared while work is cut into profiles, exclusively while the cut itself changes.
 CUT_LOCK = 7223005
 
 #: A study that could not be completed is tried again after this long; those behind it are not kept waiting.
 _RETRY_SECONDS = 60
+#: Images that come late are worked in at once and, if more follow, again after this long.
+_LATE_SECONDS = 5
 
 log = structlog.get_logger(__name__)
 
 
 def complete_quiet_studies(engine: Engine, *, limit: int = 100) -> int:
-    """Complete studies whose quiet period is over and give how many; each in its own transaction."""
+    """Judge the studies that are due for it and give how many became complete; each in its own transaction.
+
+    Due is a study that has gone quiet, has as many objects as it was to be judged at, or of which something
+    new was said. One that is not complete is offered meanwhile, if it is of the work that may be.
+    """
     done = 0
-    while done < limit:
+    for _ in range(limit):
         with engine.begin() as connection:
-            row = connection.execute(_NEXT_QUIET).one_or_none()
+            row = connection.execute(_NEXT_COUNTED).one_or_none() or connection.execute(_NEXT_QUIET).one_or_none()
             if row is None:
                 break
-            _complete_or_put_off(connection, row)
-            done += 1
+            done += _judge_or_put_off(connection, row)
     return done
+
+
+def complete_study(
+    connection: Connection, row: Row[Any], by: CompletedBy, *, dimensions: Mapping[str, Any] | None = None
+) -> None:
+    """Hold a locked study to be complete, and work out its items that now have all of theirs.
+
+    `dimensions` go with the items' events. The transaction sees the trust's identities (`view_as`).
+    """
+    hold_cut(connection)
+    connection.execute(
+        update(study)
+        .where(study.c.id == row.id)
+        .values(
+            quiet_until=None,
+            look_at=None,
+            completed_at=func.radpool_now(),
+            completed_by=by.value,
+            judge_at_instances=study.c.instance_count + 1,
+        )
+    )
+    for item_id in _items_of(connection, row.id):
+        item_row = lock_item(connection, item_id)
+        if not still_arriving(connection, item_id):
+            _complete_item(connection, item_row, by, dimensions or {})
+
+
+def open_while_arriving(connection: Connection, row: Row[Any]) -> None:
+    """Offer a locked item whose images still come, if a source of theirs lets such work be claimed meanwhile.
+
+    What is known so far makes its due time and profile; one without accession number is not offered. An item
+    that was offered already is worked out again. The transaction sees the trust's identities (`view_as`).
+    """
+    if row.state in _NOTHING_TO_READ or row.state == ItemState.ORDERED or not still_arriving(connection, row.id):
+        return
+    if row.state == ItemState.ARRIVING:
+        named = select(order_identity.c.accession_number).where(order_identity.c.item_id == row.id)
+        facts = facts_of_item(connection, row)
+        rules = connection.scalars(_RULES_OF_ITEM, {"id": row.id}).all()
+        if connection.scalar(named) is None or not any(
+            claim_while_arriving_of(rule).opens(facts.setting, facts.urgency) for rule in rules
+        ):
+            return
+        row = write_facts(connection, row, facts)
+        make_move(connection, row, Move.OPENED_WHILE_ARRIVING, ready_at=func.radpool_now(), arriving=True)
+    else:
+        row = write_facts(connection, row)
+        kind = "item.images-added" if row.arriving else "item.images-arriving"
+        row = connection.execute(update(item).where(item.c.id == row.id).values(arriving=True).returning(item)).one()
+        append_item_event(connection, row, kind)
+    offer_first_reading(connection, row.id)
+
+
+def still_arriving(connection: Connection, item_id: int) -> bool:
+    """Whether a study of the item is yet to be complete; the item is locked, so one of two decides."""
+    waiting = (
+        select(study.c.id)
+        .join(item_study, item_study.c.study_id == study.c.id)
+        .where(item_study.c.item_id == item_id, study.c.completed_at.is_(None))
+        .limit(1)
+    )
+    return connection.scalar(waiting) is not None
 
 
 def work_out(connection: Connection, item_id: int) -> None:
@@ -59,7 +126,7 @@ def work_out(connection: Connection, item_id: int) -> None:
     Idempotent. The transaction sees the trust's identities (`view_as`).
     """
     hold_cut(connection)
-    _write_facts(connection, lock_item(connection, item_id))
+    write_facts(connection, lock_item(connection, item_id))
     offer_first_reading(connection, item_id)
 
 
@@ -120,18 +187,18 @@ def reprofile(connection: Connection, item_id: int) -> None:
     )
 
 
-def _complete_or_put_off(connection: Connection, row: Row[Any]) -> None:
-    """Complete a study; one that cannot be is put before a person, so that it stops nobody behind it."""
+def _judge_or_put_off(connection: Connection, row: Row[Any]) -> bool:
+    """Judge a study; one that cannot be is put before a person, so that it stops nobody behind it."""
     view_as(connection, Viewer(trust=row.trust_ods))
     try:
         with connection.begin_nested():
-            _complete(connection, row)
+            return _judge(connection, row)
     except (OperationalError, InterfaceError):
         raise  # the database's fault, not the study's
     except Exception as error:
         log.error("study not completed", study=row.id, error=type(error).__name__)
         later = func.radpool_now() + func.make_interval(0, 0, 0, 0, 0, 0, _RETRY_SECONDS)
-        connection.execute(update(study).where(study.c.id == row.id).values(quiet_until=later))
+        connection.execute(update(study).where(study.c.id == row.id).values(quiet_until=later, judge_at_instances=None))
         open_doubt(
             connection,
             "completion-failed",
@@ -140,132 +207,111 @@ def _complete_or_put_off(connection: Connection, row: Row[Any]) -> None:
             item_id=connection.scalar(select(item_study.c.item_id).where(item_study.c.study_id == row.id).limit(1)),
             detail=f"the study could not be worked out ({type(error).__name__}); it is tried again",
         )
+        return False
 
 
-def _complete(connection: Connection, row: Row[Any]) -> None:
-    hold_cut(connection)
+def _judge(connection: Connection, row: Row[Any]) -> bool:
+    """Judge a locked study and give whether it became complete."""
+    settle_never_sent(connection, row.id)
+    if row.completed_at is not None:
+        _take_late(connection, row)
+        return False
+    stated = connection.execute(select(source).where(source.c.ae_title == row.source_ae_title)).one()
+    evidence = evidence_of(connection, [row])[row.id]
+    judgement = judge(completeness_of(stated.completeness), evidence, now(connection))
+    if judgement.completed_by is not None:
+        complete_study(connection, row, judgement.completed_by)
+        return True
+    looks = [] if judgement.at_instances is None else [judgement.at_instances]
+    if claim_while_arriving_of(stated.claim_while_arriving).opens_any:
+        looks.append(2 * row.instance_count)  # ever more seldom, so that a large study costs little
+    next_look = max(min(looks), row.instance_count + 1) if looks else None
     connection.execute(
-        update(study).where(study.c.id == row.id).values(quiet_until=None, completed_at=func.radpool_now())
+        update(study).where(study.c.id == row.id).values(look_at=judgement.look_at, judge_at_instances=next_look)
     )
-    joined = select(item_study.c.item_id).where(item_study.c.study_id == row.id).order_by(item_study.c.item_id)
-    for item_id in connection.scalars(joined).all():
+    hold_cut(connection)
+    for item_id in _items_of(connection, row.id):
+        open_while_arriving(connection, lock_item(connection, item_id))
+    return False
+
+
+def _take_late(connection: Connection, row: Row[Any]) -> None:
+    """Work late images and late evidence of a complete study into its items."""
+    hold_cut(connection)
+    images = row.judge_at_instances is None or row.judge_at_instances > 0
+    more_may_follow = images and row.quiet_until is None
+    later = func.radpool_now() + func.make_interval(0, 0, 0, 0, 0, 0, _LATE_SECONDS)
+    connection.execute(
+        update(study)
+        .where(study.c.id == row.id)
+        .values(
+            quiet_until=later if more_may_follow else None,
+            look_at=None,
+            judge_at_instances=None if more_may_follow else row.instance_count + 1,
+        )
+    )
+    for item_id in _items_of(connection, row.id):
         item_row = lock_item(connection, item_id)
-        if not _still_arriving(connection, item_id):
-            _complete_item(connection, item_row)
+        if item_row.state in (ItemState.ORDERED, ItemState.ARRIVING):
+            continue
+        item_row = write_facts(connection, item_row)
+        append_item_event(connection, item_row, "item.images-added" if images else "item.evidence-added")
+        settle_doubts(connection, item_row)
+        note_images_after_preliminary(connection, item_row)
+        offer_first_reading(connection, item_id)
 
 
-def _still_arriving(connection: Connection, item_id: int) -> bool:
-    """Whether another study of the item is yet to go quiet; the item is locked, so one of two decides."""
-    waiting = (
-        select(study.c.id)
-        .join(item_study, item_study.c.study_id == study.c.id)
-        .where(item_study.c.item_id == item_id, study.c.completed_at.is_(None))
-        .limit(1)
-    )
-    return connection.scalar(waiting) is not None
+def _items_of(connection: Connection, study_id: int) -> list[int]:
+    joined = select(item_study.c.item_id).where(item_study.c.study_id == study_id).order_by(item_study.c.item_id)
+    return list(connection.scalars(joined))
 
 
-def _complete_item(connection: Connection, row: Row[Any]) -> None:
-    row = _write_facts(connection, row)
+def _complete_item(connection: Connection, row: Row[Any], by: CompletedBy, dimensions: Mapping[str, Any]) -> None:
+    opened_before = row.arriving and row.completed_by is None
+    row = write_facts(connection, row)
+    told = {"completed_by": by.value, **dimensions}
     if row.state == ItemState.ARRIVING:
         named = select(order_identity.c.accession_number).where(order_identity.c.item_id == row.id)
         held = connection.scalar(named) is None
         move = Move.COMPLETED_WITH_DOUBT if held else Move.COMPLETED
-        make_move(connection, row, move, ready_at=func.radpool_now())
+        row = make_move(
+            connection, row, move, dimensions=told, ready_at=func.radpool_now(), completed_by=by.value, arriving=False
+        )
     else:
-        append_item_event(connection, row, "item.images-added")
+        row = connection.execute(
+            update(item)
+            .where(item.c.id == row.id)
+            .values(arriving=False, completed_by=by.value, version=item.c.version + 1)
+            .returning(item)
+        ).one()
+        kind = Move.COMPLETED.value if opened_before else "item.images-added"
+        append_item_event(connection, row, kind, dimensions=told)
+    settle_doubts(connection, row)
+    note_images_after_preliminary(connection, row)
     offer_first_reading(connection, row.id)
-
-
-def _write_facts(connection: Connection, row: Row[Any]) -> Row[Any]:
-    """Write what is known of a locked item, with the doubts it raises, and give the new row."""
-    facts = facts_of_item(connection, row)
-    changed = connection.execute(
-        update(item).where(item.c.id == row.id).values(_values(connection, row, facts)).returning(item)
-    ).one()
-    _write_exams(connection, row.id, facts.exams)
-    _doubt_exams(connection, row, facts.exams)
-    _doubt_birth_date(connection, row, facts)
-    return changed
-
-
-def _values(connection: Connection, row: Row[Any], facts: ItemFacts) -> dict[str, Any]:
-    mapped = [one.exam for one in facts.exams]
-    exam_codes = tuple(exam.code if exam else None for exam in mapped)
-    year = facts.clock_start_at.year
-    when = due(
-        TurnaroundFacts(row.trust_ods, facts.setting, facts.urgency, facts.modality, exam_codes, facts.clock_start_at),
-        target_rules(connection),
-        england_bank_holidays((year, year + 1)),
-    )
-    profile = profile_of(exam_codes, facts.age_years, facts.setting, row.flags, cut_in_force(connection))
-    return {
-        "modality": facts.modality,
-        "age_years": facts.age_years,
-        "exam_date": facts.exam_date,
-        "setting": facts.setting,
-        "urgency": facts.urgency,
-        "clock_start_at": facts.clock_start_at,
-        "clock_start_source": facts.clock_start_source,
-        "due_at": when.due_at,
-        "hard_limit_at": when.hard_limit_at,
-        "target_rule": when.rule_id,
-        "reporting_minutes": accession_minutes(facts.exams, unmapped_minutes=UNMAPPED_MINUTES),
-        "profile_id": profile_id_of(connection, profile, [exam.ionising for exam in mapped if exam]),
-    }
-
-
-def _write_exams(connection: Connection, item_id: int, exams: Sequence[MappedExam]) -> None:
-    connection.execute(delete(item_exam).where(item_exam.c.item_id == item_id))
-    connection.execute(
-        insert(item_exam),
-        [
-            {
-                "item_id": item_id,
-                "position": position,
-                "exam_code": one.exam.code if one.exam else None,
-                "code_as_sent": one.code_as_sent,
-                "description_as_sent": one.description_as_sent,
-                "mapped_by": one.mapped_by,
-            }
-            for position, one in enumerate(exams)
-        ],
-    )
-
-
-def _doubt_exams(connection: Connection, row: Row[Any], exams: Sequence[MappedExam]) -> None:
-    unmapped = [one for one in exams if one.exam is None]
-    if not unmapped:
-        close_doubts(connection, row.id, "unmapped-exam", by="intake", outcome="mapped")
-        return
-    for one in unmapped:
-        reason = (
-            "the code's exam needs other images than those that came"
-            if one.mapped_by == "contradicts-images"
-            else "no code or exact description of the catalogue; a duty radiologist classifies it"
-        )
-        open_doubt(connection, "unmapped-exam", trust=row.trust_ods, item_id=row.id, detail=reason)
-
-
-def _doubt_birth_date(connection: Connection, row: Row[Any], facts: ItemFacts) -> None:
-    if facts.birth_dates_differ:
-        open_doubt(
-            connection,
-            "birth-date-not-believed",
-            trust=row.trust_ods,
-            item_id=row.id,
-            detail="order and images state different birth dates",
-        )
 
 
 _NOTHING_TO_READ = REPORTED | {ItemState.CANCELLED}
 
+_quiet_at = func.greatest(study.c.quiet_until, study.c.look_at)
 _NEXT_QUIET = (
     select(study)
-    .where(study.c.quiet_until <= func.radpool_now())
-    .order_by(study.c.quiet_until)
+    .where(study.c.quiet_until.is_not(None), _quiet_at <= func.radpool_now())
+    .order_by(_quiet_at)
     .limit(1)
     .with_for_update(skip_locked=True)
+)
+_NEXT_COUNTED = (
+    select(study)
+    .where(study.c.instance_count >= study.c.judge_at_instances)
+    .order_by(study.c.id)
+    .limit(1)
+    .with_for_update(skip_locked=True)
+)
+
+_RULES_OF_ITEM = text(
+    "SELECT s.claim_while_arriving FROM item_study i JOIN study t ON t.id = i.study_id"
+    " JOIN source s ON s.ae_title = t.source_ae_title WHERE i.item_id = :id AND t.completed_at IS NULL"
 )
 
 _EXAMS_OF_ITEM = text(

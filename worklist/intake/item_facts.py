@@ -18,10 +18,11 @@ from worklist.db.tables.network import exam, source
 from worklist.db.tables.work import item_exam, item_order, item_study, patient, study
 from worklist.exam_codes import Exam, MappedExam, map_exams, normal, uk_modality
 from worklist.identity import age_at
+from worklist.intake.evidence import step_ends
 from worklist.intake.facts import codes, merge_all
 from worklist.intake.study import Code
 from worklist.local_time import LONDON, LocalTime
-from worklist.turnaround import Setting, Urgency, clock_start
+from worklist.turnaround import ClockStart, Setting, Urgency, clock_start
 
 #: What stands in `item_exam.mapped_by` where a person said which exam it is.
 PERSON = "person"
@@ -64,7 +65,7 @@ def facts_of_item(connection: Connection, row: Row[Any]) -> ItemFacts:
     order = connection.execute(select(item_order).where(item_order.c.item_id == row.id)).one_or_none()
     facts = merge_all(one.facts for one in studies)
     received_at = min((one.first_received_at for one in studies), default=row.created_at)
-    start = clock_start([_latest_acquisition(studies)], received_at)
+    start = _clock_start(connection, studies, received_at)
     stated_date = min(facts.get("study_date", ()), default=None)
     exam_date = date.fromisoformat(stated_date) if stated_date else start.at.astimezone(LONDON).date()
     exams = _classified(connection, row.id) or _mapped(connection, row, exam_date, order, facts)
@@ -92,20 +93,29 @@ def _studies(connection: Connection, item_id: int) -> Sequence[Row[Any]]:
     ).all()
 
 
-def _latest_acquisition(studies: Sequence[Row[Any]]) -> LocalTime | None:
-    timed = [one for one in studies if one.acquisition_ended_at is not None]
-    if not timed:
-        return None
+def _clock_start(connection: Connection, studies: Sequence[Row[Any]], received_at: datetime) -> ClockStart:
+    """Give the latest end of acquisition: of each study what its performed steps say, else what its headers do.
+
+    A step's end was judged when it was heard of; the headers' are judged by the last object.
+    """
+    ended = step_ends(connection, [one.id for one in studies])
+    stated = [ended.get(one.id) or _stated_by_headers(one) for one in studies]
+    known = [one for one in stated if one is not None]
     # Of two that are alike the same one counts, whichever came first.
-    last = max(
-        timed, key=lambda one: (one.acquisition_ended_at, one.acquisition_ended_source, one.acquisition_ended_as_sent)
-    )
+    latest = max(known, key=lambda one: (one.at, one.source, one.as_sent), default=None)
+    heard = [*(one.last_received_at for one in studies), *(one.at for one in ended.values())]
+    return clock_start([latest, *ended.values()], received_at, heard_at=max(heard, default=None))
+
+
+def _stated_by_headers(row: Row[Any]) -> LocalTime | None:
+    if row.acquisition_ended_at is None:
+        return None
     return LocalTime(
-        last.acquisition_ended_as_sent,
-        last.acquisition_ended_zone,
-        last.acquisition_ended_fold,
-        last.acquisition_ended_source,
-        last.acquisition_ended_at,
+        row.acquisition_ended_as_sent,
+        row.acquisition_ended_zone,
+        row.acquisition_ended_fold,
+        row.acquisition_ended_source,
+        row.acquisition_ended_at,
     )
 
 

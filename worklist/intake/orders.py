@@ -20,7 +20,7 @@ from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.work import item_order, item_study, order_identity
 from worklist.doubts import open_doubt
 from worklist.intake.accessions import item_of_accession, lock_accession, open_item
-from worklist.intake.completion import hold_cut, work_out
+from worklist.intake.completion import hold_cut, open_while_arriving, work_out
 from worklist.intake.patients import can_be_patient_of, record_patient
 from worklist.intake.study import Code, PatientAsSent
 from worklist.item import REPORTED, UNREPORTED, ItemState, Move
@@ -109,6 +109,8 @@ def receive_order(connection: Connection, order: Order) -> Outcome:
         _note_change(connection, row, order)
     if _images_complete(connection, row):
         work_out(connection, item_id)
+    elif row.state == ItemState.ARRIVING:
+        open_while_arriving(connection, lock_item(connection, item_id))  # the order may tell that it is urgent
     audit.append(connection, f"ris:{order.message.facility}", f"order {order.control.value}", items=[item_id])
     return Outcome.APPLIED
 

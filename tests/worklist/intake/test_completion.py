@@ -65,7 +65,7 @@ def test_a_ready_item_has_one_open_first_reading_that_agrees_with_it(network: Da
 
 
 def test_a_study_that_is_not_quiet_yet_stays_arriving(network: Database) -> None:
-    receive(network.app, an_object(), sender=Sender("PACS_A", "RXA", 3600))
+    receive(network.app, an_object(requesting_service="General Practice"), sender=Sender("PACS_A", "RXA", 3600))
     assert complete_quiet_studies(network.app) == 0
     assert the_item(network.app).state == "arriving"
 
@@ -94,8 +94,8 @@ def test_without_an_accession_number_the_item_and_its_reading_are_held(network: 
 
 
 def test_several_studies_of_one_accession_are_one_item_that_waits_for_the_last(network: Database) -> None:
-    late = an_object(study=2, requested_codes=(Code("XHANL", "NICIP"),))
-    receive(network.app, an_object())
+    late = an_object(study=2, requested_codes=(Code("XHANL", "NICIP"),), requesting_service="Ward 4")
+    receive(network.app, an_object(requesting_service="Ward 4"))
     receive(network.app, late, sender=Sender("PACS_A", "RXA", 3600))
     assert complete_quiet_studies(network.app) == 1
     assert the_item(network.app).state == "arriving"

@@ -51,6 +51,12 @@ source = Table(
     Column("quiet_seconds", Integer, comment="Completeness policy; null takes the server's setting."),
     Column("services", JSONB, nullable=False, server_default=text("'[]'"), comment="Service to setting, urgency."),
     Column("active", Boolean, nullable=False, server_default=text("true")),
+    Column(
+        "completeness",
+        JSONB(none_as_null=True),
+        comment="Signals beside the quiet period, and the longest wait for them.",
+    ),
+    Column("claim_while_arriving", JSONB(none_as_null=True), comment="Settings and urgencies; null takes the default."),
     comment="A PACS or modality that may send to us.",
 )
 
