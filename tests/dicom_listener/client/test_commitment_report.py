@@ -87,7 +87,7 @@ def test_a_source_that_is_never_there_is_given_up_and_its_place_is_free_again(ca
             threading.Event().wait(0.1)
         else:
             raise AssertionError("it was not given up")
-        assert reports._free_places._value == MOST_WAITING  # type: ignore[attr-defined]
+        assert reports._free_places._value == MOST_WAITING
 
 
 def test_a_source_without_an_address_is_left_to_its_own_association() -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 from pynetdicom.presentation import build_context
 
 from dicom_listener.conformance import INSTANCE_AVAILABILITY_NOTIFICATION, MODALITY_PERFORMED_PROCEDURE_STEP, Status
@@ -139,7 +140,7 @@ def test_a_change_must_name_its_step(instance: str) -> None:
 
 def test_a_step_cannot_be_asked_for() -> None:
     with keeping() as kept, scu(kept.listener.port, CONTEXT) as modality:
-        assert modality.send_n_get([0x00400252], MPPS, STEP)[0].Status == Status.UNRECOGNIZED_OPERATION
+        assert modality.send_n_get([Tag(0x00400252)], MPPS, STEP)[0].Status == Status.UNRECOGNIZED_OPERATION
 
 
 def test_a_change_in_the_context_of_notices_is_not_an_operation() -> None:

@@ -23,7 +23,7 @@ UNCOMPRESSED = ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.2
 @pytest.mark.parametrize("uid", UNCOMPRESSED)
 @pytest.mark.parametrize("max_pdu", [4096, 0])
 def test_a_request_is_taken_and_every_object_reported_as_failed(uid: str, max_pdu: int) -> None:
-    reports: Queue[tuple[int, Dataset]] = Queue()
+    reports: Queue[tuple[int | None, Dataset]] = Queue()
 
     def reported(event: evt.Event) -> tuple[int, None]:
         reports.put((event.event_type, event.event_information))
