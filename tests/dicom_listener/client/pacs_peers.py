@@ -32,17 +32,17 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def wait_until_open(port: int) -> None:
-    """Wait until something listens."""
+def opens(port: int, process: subprocess.Popen[bytes]) -> bool:
+    """Wait until a process listens; false when it ended, because somebody else took the port."""
     until = time.monotonic() + 20
-    while time.monotonic() < until:
+    while process.poll() is None and time.monotonic() < until:
         try:
             socket.create_connection((HOST, port), 1).close()
         except OSError:
             time.sleep(0.05)
         else:
-            return
-    raise AssertionError("the peer did not start")
+            return process.poll() is None
+    return False
 
 
 @contextmanager
@@ -66,22 +66,10 @@ def dcmqrscp(folder: Path, *objects: Dataset) -> Iterator[QueryAddress]:
     """Run DCMTK's archive with some objects in it."""
     if shutil.which("dcmqrscp") is None:
         pytest.skip("dcmqrscp of DCMTK is not installed")
-    port = free_port()
     storage = folder / "storage"
     storage.mkdir()
-    configuration = folder / "dcmqrscp.cfg"
-    configuration.write_text(
-        f"NetworkTCPPort = {port}\nMaxPDUSize = 16384\nMaxAssociations = 16\nHostTable BEGIN\nHostTable END\n"
-        f"VendorTable BEGIN\nVendorTable END\nAETable BEGIN\nARCHIVE {storage} RW (100, 1024mb) ANY\nAETable END\n"
-    )
-    process = subprocess.Popen(
-        ["dcmqrscp", "-c", str(configuration)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    port, process = _started(folder, storage)
     try:
-        wait_until_open(port)
         for number, data_set in enumerate(objects):
             data_set.file_meta = FileMetaDataset()
             data_set.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -94,6 +82,28 @@ def dcmqrscp(folder: Path, *objects: Dataset) -> Iterator[QueryAddress]:
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(10)
+
+
+def _started(folder: Path, storage: Path) -> tuple[int, subprocess.Popen[bytes]]:
+    configuration = folder / "dcmqrscp.cfg"
+    for _ in range(5):
+        port = free_port()
+        configuration.write_text(
+            f"NetworkTCPPort = {port}\nMaxPDUSize = 16384\nMaxAssociations = 16\nHostTable BEGIN\nHostTable END\n"
+            "VendorTable BEGIN\nVendorTable END\n"
+            f"AETable BEGIN\nARCHIVE {storage} RW (100, 1024mb) ANY\nAETable END\n"
+        )
+        process = subprocess.Popen(
+            ["dcmqrscp", "-c", str(configuration)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        if opens(port, process):
+            return port, process
+        process.kill()
+        process.wait(10)
+    raise AssertionError("dcmqrscp did not start")
 
 
 def archived(study: int, **values: Any) -> Dataset:

@@ -276,6 +276,7 @@ def test_nothing_of_a_patient_reaches_a_log(caplog: pytest.LogCaptureFixture) ->
     ids=["silence", "2 GiB", "half a PDU"],
 )
 def test_a_peer_that_keeps_us_waiting_is_left_in_time(octets: bytes) -> None:
+    threads = set(threading.enumerate())
     with socket.create_server((HOST, 0)) as server:
         taken: list[socket.socket] = []
 
@@ -293,3 +294,7 @@ def test_a_peer_that_keeps_us_waiting_is_left_in_time(octets: bytes) -> None:
         assert time.monotonic() - before < 5
         thread.join(5)
         taken[0].close()
+    until = time.monotonic() + 5
+    while (left := set(threading.enumerate()) - threads) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert left == set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 from dataclasses import replace
 
 import pytest
@@ -116,6 +117,13 @@ def test_no_data_at_all(what: str, caplog: pytest.LogCaptureFixture) -> None:
 def test_more_than_is_kept(what: str, caplog: pytest.LogCaptureFixture) -> None:
     data = encoded(SOUND[what][1]) + element(0x7FE00010, b"\0" * 3_000_000)
     assert ask_twice(what, data, caplog) == Status.RESOURCE_LIMITATION
+
+
+def test_a_mebibyte_of_empty_items_is_answered_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    items = struct.pack("<HHL", 0xFFFE, 0xE000, 0) * 130_000
+    before = time.process_time()
+    assert ask_twice("N-ACTION", element(0x00081199, items), caplog) == Status.INVALID_ATTRIBUTE_VALUE
+    assert time.process_time() - before < 2
 
 
 @pytest.mark.parametrize("asked", [CREATE_STEP, CHANGE_STEP, TAKE_NOTICE, COMMIT], ids=list(SOUND))

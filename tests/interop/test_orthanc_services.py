@@ -1,0 +1,129 @@
+"""Orthanc asks us to commit to what it stored, and answers our queries."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+import httpx
+import pytest
+from pydicom.dataset import FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from dicom_listener.client.commitment_report import CommitmentReports
+from dicom_listener.client.echo import answers_echo
+from dicom_listener.client.find import ask_priors, ask_study, asking, sweep
+from dicom_listener.client.query_address import QueryAddress
+from dicom_listener.services.normalized import normalized_services
+from dicom_listener.services.performed_procedure_step import StepAnswer
+from tests.dicom_listener.client.pacs_peers import MANNERS, archived, free_port
+from tests.dicom_listener.dicom_peers import HOST, running_listener
+
+pytestmark = pytest.mark.skipif(shutil.which("Orthanc") is None, reason="Orthanc is not installed (apt: orthanc)")
+
+CT = "1.2.840.10008.5.1.4.1.1.2"
+
+
+@contextmanager
+def orthanc(folder: Path, radpool_port: int, dicom_port: int) -> Iterator[httpx.Client]:
+    """Run an Orthanc that knows radpool as a modality."""
+    http_port = free_port()
+    (folder / "orthanc.json").write_text(
+        json.dumps(
+            {
+                "Name": "asking PACS",
+                "StorageDirectory": str(folder / "storage"),
+                "HttpPort": http_port,
+                "DicomPort": dicom_port,
+                "DicomAet": "PACS_WEST1",
+                "RemoteAccessAllowed": False,
+                "AuthenticationEnabled": False,
+                "Plugins": [],
+                "DicomModalities": {"radpool": ["RADPOOL", HOST, radpool_port]},
+            }
+        )
+    )
+    process = subprocess.Popen(
+        ["Orthanc", str(folder / "orthanc.json")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        with httpx.Client(base_url=f"http://{HOST}:{http_port}", timeout=30) as client:
+            until(lambda: _answers(client))
+            yield client
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def until(true: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/system").is_success
+    except httpx.HTTPError:
+        return False
+
+
+def test_orthanc_is_told_that_no_object_is_stored(tmp_path: Path) -> None:
+    dicom_port = free_port()
+    address = QueryAddress("PACS_WEST1", HOST, dicom_port, "PACS_WEST1")
+    reports = CommitmentReports(lambda _: address, MANNERS, attempt_after_seconds=(0.2, 1.0))
+    services = normalized_services(lambda _: StepAnswer(), lambda _: None, reports.deliver)
+    stop = threading.Event()
+    sending = threading.Thread(target=reports.run, args=(stop,))
+    with running_listener(other_services=services) as listener, orthanc(tmp_path, listener.port, dicom_port) as client:
+        sending.start()
+        try:
+            asked = {"DicomInstances": [{"SOPClassUID": CT, "SOPInstanceUID": f"1.2.3.{number}"} for number in (1, 2)]}
+            answer = client.post("/modalities/radpool/storage-commitment", json=asked).raise_for_status().json()
+            path = f"/storage-commitment/{answer['ID']}"
+            until(lambda: client.get(path).json()["Status"] != "Pending")
+            report = client.get(path).json()
+        finally:
+            stop.set()
+            sending.join(10)
+    assert report["Status"] == "Failure"
+    assert report["Success"] == []
+    assert sorted((each["SOPInstanceUID"], each["FailureReason"]) for each in report["Failures"]) == [
+        ("1.2.3.1", 0x0112),
+        ("1.2.3.2", 0x0112),
+    ]
+
+
+def test_orthanc_answers_our_queries(tmp_path: Path) -> None:
+    dicom_port = free_port()
+    address = QueryAddress("PACS_WEST1", HOST, dicom_port, "PACS_WEST1")
+    with orthanc(tmp_path, free_port(), dicom_port) as client:
+        # Orthanc answers queries only of those whom it knows
+        client.put("/modalities/asker", json={"AET": "RADPOOL", "Host": HOST, "Port": 1}).raise_for_status()
+        for data_set in (archived(7), archived(7, number=2), archived(8, StudyDate="20240106")):
+            data_set.file_meta = FileMetaDataset()
+            data_set.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+            path = tmp_path / "object.dcm"
+            data_set.save_as(path, enforce_file_format=True)
+            client.post("/instances", content=path.read_bytes()).raise_for_status()
+        assert answers_echo(address, MANNERS)
+        with asking(address, MANNERS) as pacs:
+            study = ask_study(pacs, "1.2.826.0.1.3680043.8.498.7")
+            unknown = ask_study(pacs, "1.2.3")
+            priors = ask_priors(pacs, "P0008")
+            swept = list(sweep(pacs, date(2024, 1, 5), date(2024, 1, 6)))
+    assert study is not None
+    assert (study.instances, study.series, study.modalities) == (2, 1, ("CT",))
+    assert (study.accession_number, study.patient_identifier) == ("A0007", "P0007")
+    assert unknown is None
+    assert [each.accession_number for each in priors] == ["A0008"]
+    assert [each.accession_number for each in swept] == ["A0007", "A0008"]
