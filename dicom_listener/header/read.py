@@ -7,15 +7,17 @@ The pixels are not here and are not missed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from typing import Any
 
 from dicom_listener.header.data_elements import Ending, NestedTooDeep, Octets, read_elements, wanted_tags
+from dicom_listener.header.json_model import UTF_8, pick_elements
 from dicom_listener.header.values import AttributeReader, UnreadableHeader
 from worklist.intake.study import Code, PatientAsSent, ReceivedObject
 from worklist.local_time import LocalTime, resolve
 
-__all__ = ["UnreadableHeader", "read_header", "wanted_attributes_passed"]
+__all__ = ["UnreadableHeader", "read_header", "read_json_header", "wanted_attributes_passed"]
 
 NHS_NUMBER_OID = "2.16.840.1.113883.2.1.4.1"
 _NHS_ISSUERS = frozenset({"NHS", NHS_NUMBER_OID})
@@ -93,6 +95,19 @@ def read_header(data: Octets, transfer_syntax_uid: str, calling_ae_title: str) -
     except UnreadableHeader as unreadable:
         reason = f"{unreadable.reason}, the data set {ending.value}"
         raise UnreadableHeader(unreadable.keyword, reason) from None
+
+
+def read_json_header(data_set: Mapping[str, Any], calling_ae_title: str) -> ReceivedObject:
+    """Give the facts of an object from its data set in the DICOM JSON model (PS3.18, Annex F).
+
+    Raises
+    ------
+    UnreadableHeader
+        When a UID that identifies the object is missing or no UID.
+    """
+    faults: dict[tuple[str, str], None] = {}
+    elements = {**pick_elements(data_set, _WANTED, faults), "SpecificCharacterSet": UTF_8}
+    return _received(AttributeReader.of_data_set(elements, faults), calling_ae_title, faults)
 
 
 def wanted_attributes_passed(data: Octets, transfer_syntax_uid: str) -> bool:
