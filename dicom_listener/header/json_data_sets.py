@@ -15,8 +15,10 @@ from dicom_listener.header.values import UnreadableHeader
 #: A sequence is an attribute, its Value and an item: three levels of JSON. One more is the data set itself.
 MAX_JSON_DEPTH = 3 * MAX_SEQUENCE_DEPTH + 3
 
-_OUTSIDE_STRING = re.compile(rb'["{}\[\]]')
-_REST_OF_STRING = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
+#: A bracket, or a string; one that does not end here is taken as far as it goes.
+_MARK = re.compile(rb'[{}\[\]]|"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+_REST_OF_STRING = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
+_OPENING, _QUOTE = b"{[", b'"'[0]
 _SPACE = re.compile(rb"[ \t\r\n]*")
 
 
@@ -101,23 +103,32 @@ class DataSets:
         """Go on in a data set to the end of a string or the next bracket; tell whether the data set is over there."""
         if self._in_string:
             return self._follow_string(octets, position), False
-        match = _OUTSIDE_STRING.search(octets, position)
-        if match is None:
-            self._keep(octets[position:])
-            return len(octets), False
-        self._keep(octets[position : match.end()])
-        if match[0] == b'"':
-            self._in_string = True
-        elif match[0] in b"{[":
-            self._depth += 1
-            if self._depth > MAX_JSON_DEPTH:
-                self._give_up("has sequences nested too deep")
-        else:
-            self._depth -= 1
-            if self._depth == 0:
-                self._between, self._over = b"}", not self._in_array
-                return match.end(), True
-        return match.end(), False
+        depth, deepest = self._depth, 0
+        for match in _MARK.finditer(octets, position):
+            first = octets[match.start()]
+            if first in _OPENING:
+                depth += 1
+                deepest = max(deepest, depth)
+            elif first != _QUOTE:
+                depth -= 1
+                if depth == 0:
+                    break
+            elif match.end() == len(octets):
+                self._note_open_string(match[0])
+        end = match.end() if depth == 0 else len(octets)
+        self._depth = depth
+        self._keep(octets[position:end])
+        if deepest > MAX_JSON_DEPTH:
+            self._give_up("has sequences nested too deep")
+        if depth == 0:
+            self._between, self._over = b"}", not self._in_array
+        return end, depth == 0
+
+    def _note_open_string(self, string: bytes) -> None:
+        """Note whether a string that reaches the end of the bytes goes on after them, and whether in an escape."""
+        end = _end_of(_REST_OF_STRING, string, 1)
+        self._escaped = string[end : end + 1] == b"\\"
+        self._in_string = string[end : end + 1] != b'"'
 
     def _follow_string(self, octets: bytes, position: int) -> int:
         """Go to the quote that ends the string, or as far as the bytes reach; an escape may be cut in two."""
