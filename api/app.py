@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -15,24 +16,36 @@ from starlette.routing import BaseRoute
 
 from api import problems
 from api.acts import Services, permitted
+from api.dicom_web.exchange import Storing
 from api.faults import LastResort
 from api.limits import BodyLimit
 from api.live import Follower
 from api.permissions import RULES
-from api.routes import claims, events, health, metrics, pay, people, work
+from api.routes import claims, dicom_web, events, health, metrics, pay, people, work
 from api.schemas.problem import PROBLEMS
 
 #: Largest request body in bytes.
 MAX_BODY_BYTES = 1024 * 1024
+
+#: Paths whose bodies are read in pieces and dropped as they come, under `api.dicom_web.limits`.
+STREAMED = re.compile(r"/api/v1/dicom-web/[^/]+/studies(?:/[^/]+)?")
 
 #: What needs no sign-in: whether the server lives, figures without names, and the API's description.
 OPEN_PATHS = frozenset({"/healthz/live", "/healthz/ready", "/metrics", "/api/openapi.json"})
 
 
 def make_app(
-    engine: Engine, database_url: str, *, redis_url: str | None = None, lease_seconds: float = 1200
+    engine: Engine,
+    database_url: str,
+    *,
+    redis_url: str | None = None,
+    lease_seconds: float = 1200,
+    quiet_seconds: float = 30,
 ) -> FastAPI:
-    """Make the application over an engine of the application role."""
+    """Make the application over an engine of the application role.
+
+    `quiet_seconds` is the completeness policy of sources that state none.
+    """
     follower = Follower(engine, database_url, redis_url)
 
     @asynccontextmanager
@@ -52,13 +65,14 @@ def make_app(
         lifespan=lifespan,
     )
     app.state.services = Services(engine, lease_seconds)
+    app.state.storing = Storing(quiet_seconds)
     app.state.follower = follower
     app.add_middleware(GZipMiddleware, minimum_size=1024)
-    app.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES)
+    app.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES, streamed=STREAMED)
     app.add_middleware(LastResort)
     problems.install(app)
     v1 = APIRouter(prefix="/api/v1", responses=PROBLEMS)
-    for room in (work, claims, metrics, people, pay, events):
+    for room in (work, claims, metrics, people, pay, events, dicom_web):
         v1.include_router(room.router)
     app.include_router(v1)
     app.include_router(health.router)

@@ -86,6 +86,8 @@ RULES: dict[str, frozenset[Role]] = {
     "GET /pay/lines": _MONEY,
     "GET /pay/statements": _MONEY,
     "GET /events": _WORK,
+    "POST /dicom-web/{ae_title}/studies": frozenset({_R.PACS_MANAGER}),
+    "POST /dicom-web/{ae_title}/studies/{study_instance_uid}": frozenset({_R.PACS_MANAGER}),
 }
 
 

@@ -21,6 +21,9 @@ from allocation.configuration.read import InvalidConfiguration
 from allocation.leases import ClaimSuperseded, UnknownClaim
 from allocation.reports import StillArriving
 from allocation.workforce import UnknownReporter
+from api.dicom_web.exchange import TooManyStores, TooSlow
+from api.dicom_web.objects import MalformedBody, TooMuch
+from api.dicom_web.sources import BoundElsewhere, UnknownSource
 from worklist.item import ForbiddenMove
 from worklist.moves import UnknownItem
 from worklist.settle import AccessionTaken, NothingArriving, UnknownExam
@@ -50,8 +53,18 @@ KNOWN: dict[type[Exception], tuple[int, str, str]] = {
     StillArriving: (409, "still-arriving", "Images are still arriving"),
     NothingArriving: (409, "nothing-arriving", "No images are arriving"),
     ForbiddenMove: (409, "forbidden-move", "The item's state does not allow this"),
+    UnknownSource: (404, "unknown-source", "No such source"),
+    BoundElsewhere: (403, "not-permitted", "Not from this address"),
+    MalformedBody: (400, "malformed-body", "The body cannot be read"),
+    TooMuch: (413, "body-too-large", "Too large"),
+    TooSlow: (408, "too-slow", "The body does not come"),
+    TooManyStores: (503, "busy", "Try again"),
     InvalidConfiguration: (422, "invalid-configuration", "The configuration cannot be taken"),
 }
+
+
+#: What goes with a status: after 408 nobody waits for the rest of the body.
+_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 408: {"Connection": "close"}, 503: {"Retry-After": "1"}}
 
 
 def install(app: FastAPI) -> None:
@@ -68,7 +81,7 @@ def install(app: FastAPI) -> None:
 
 def problem(status: int, kind: str, title: str, detail: str, **more: Any) -> JSONResponse:
     """Make a problem response."""
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    headers = _HEADERS.get(status, {})
     return JSONResponse(
         {"type": kind, "title": title, "status": status, "detail": detail, **more},
         status_code=status,
@@ -127,6 +140,4 @@ def _not_storable(_: Request, error: Exception) -> JSONResponse:
 def _database_away(_: Request, error: Exception) -> JSONResponse:
     log.warning("database fault", error=type(error).__name__)
     told = "the database did not answer; send the same again, with the same Idempotency-Key"
-    response = problem(503, "try-again", "Try again", told)
-    response.headers["Retry-After"] = "1"
-    return response
+    return problem(503, "try-again", "Try again", told)

@@ -66,7 +66,7 @@ def network_template(cluster: embedded.Cluster, empty_template: str) -> str:
     """A database with the small network of `network.toml`, its clock set."""
     embedded.clone_database(cluster, empty_template, "template_network")
     owner = make_engine(cluster.url("owner", "template_network"))
-    _set_clock(owner)
+    set_clock(owner)
     with owner.begin() as connection:
         connection.execute(text("SELECT ensure_month_partitions(1)"))
     app = make_engine(cluster.url("app", "template_network"))
@@ -107,11 +107,11 @@ def empty(clone: Callable[[str], Database], empty_template: str) -> Database:
 def network(clone: Callable[[str], Database], network_template: str) -> Database:
     """A fresh database with the small network, its clock at `NOW`."""
     database = clone(network_template)
-    _set_clock(database.owner)
+    set_clock(database.owner)
     return database
 
 
-def _set_clock(owner: Engine) -> None:
+def set_clock(owner: Engine) -> None:
     with owner.begin() as connection:
         connection.execute(
             text("UPDATE test_clock SET enabled = true, moved_by = :now - clock_timestamp()"), {"now": NOW}

@@ -18,7 +18,13 @@ def run(
     listening_socket: socket.socket, engine: Engine, database_url: str, settings: Settings, stop: threading.Event
 ) -> None:
     """Serve until `stop`; requests in hand are finished first."""
-    app = make_app(engine, database_url, redis_url=settings.redis_url, lease_seconds=settings.lease_seconds)
+    app = make_app(
+        engine,
+        database_url,
+        redis_url=settings.redis_url,
+        lease_seconds=settings.lease_seconds,
+        quiet_seconds=settings.quiet_seconds,
+    )
     config = uvicorn.Config(
         app,
         log_config=None,

@@ -7,18 +7,31 @@ The pixels are not here and are not missed.
 from __future__ import annotations
 
 import re
+<<<<<<< HEAD
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+=======
+from collections.abc import Iterator, Mapping
+>>>>>>> e7db770646332451957b914639fdfa58098d855d
 from datetime import timedelta
+from typing import Any
 
 from dicom_listener.header.character_set import CharacterSet
 from dicom_listener.header.data_elements import Ending, NestedTooDeep, Octets, read_elements, wanted_tags
+<<<<<<< HEAD
 from dicom_listener.header.top_level import TopLevelWalk
+=======
+from dicom_listener.header.json_model import UTF_8, pick_elements
+>>>>>>> e7db770646332451957b914639fdfa58098d855d
 from dicom_listener.header.values import AttributeReader, UnreadableHeader
 from worklist.intake.study import Code, PatientAsSent, ReceivedObject
 from worklist.local_time import LocalTime, resolve
 
+<<<<<<< HEAD
 __all__ = ["HeaderReader", "ObjectHeader", "UnreadableHeader", "read_header", "wanted_attributes_passed"]
+=======
+__all__ = ["UnreadableHeader", "read_header", "read_json_header", "wanted_attributes_passed"]
+>>>>>>> e7db770646332451957b914639fdfa58098d855d
 
 NHS_NUMBER_OID = "2.16.840.1.113883.2.1.4.1"
 _NHS_ISSUERS = frozenset({"NHS", NHS_NUMBER_OID})
@@ -101,6 +114,7 @@ def read_header(data: Octets, transfer_syntax_uid: str, calling_ae_title: str) -
         raise UnreadableHeader(unreadable.keyword, reason) from None
 
 
+<<<<<<< HEAD
 @dataclass(frozen=True, slots=True)
 class ObjectHeader:
     """One object's facts, as what it shares with others of its series and what is its own.
@@ -183,6 +197,19 @@ class HeaderReader:
         if self._times is None or self._times[0] != times:
             self._times = times, _acquisition_ended(attributes)
         return self._times[1]
+=======
+def read_json_header(data_set: Mapping[str, Any], calling_ae_title: str) -> ReceivedObject:
+    """Give the facts of an object from its data set in the DICOM JSON model (PS3.18, Annex F).
+
+    Raises
+    ------
+    UnreadableHeader
+        When a UID that identifies the object is missing or no UID.
+    """
+    faults: dict[tuple[str, str], None] = {}
+    elements = {**pick_elements(data_set, _WANTED, faults), "SpecificCharacterSet": UTF_8}
+    return _received(AttributeReader.of_data_set(elements, faults), calling_ae_title, faults)
+>>>>>>> e7db770646332451957b914639fdfa58098d855d
 
 
 def wanted_attributes_passed(data: Octets, transfer_syntax_uid: str) -> bool:

@@ -35,7 +35,12 @@ def test_every_rule_is_described_with_its_problems_and_its_sign_in(described: di
         operation = described["paths"][f"/api/v1{path}"][method.lower()]
         assert operation["security"] == [{"HTTPBearer": []}]
         for status in ("401", "403", "404", "409", "422", "503"):
-            assert list(operation["responses"][status]["content"]) == ["application/problem+json"], (rule, status)
+            told = (
+                "application/dicom+json"
+                if (status, "/dicom-web/") == ("409", path[:11])
+                else "application/problem+json"
+            )
+            assert list(operation["responses"][status]["content"]) == [told], (rule, status)
 
 
 def test_operation_ids_are_each_ones_own(described: dict[str, Any]) -> None:
