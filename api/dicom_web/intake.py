@@ -15,7 +15,8 @@ from api.dicom_web.objects import Sent, Unreadable
 from dicom_listener.services.storage import CANNOT_UNDERSTAND, OUT_OF_RESOURCES
 from worklist import audit
 from worklist.doubts import open_doubt
-from worklist.intake.objects import StudyOfAnotherTrust, receive_object
+from worklist.intake.objects import Arrival, Fate
+from worklist.intake.objects import take_in as take_arrivals
 from worklist.intake.senders import Sender
 
 log = structlog.get_logger(__name__)
@@ -48,7 +49,7 @@ def take_in(engine: Engine, sender: Sender, actor: str, sent: Sequence[Sent]) ->
 
 def _take_together(engine: Engine, sender: Sender, actor: str, sent: Sequence[Sent]) -> list[Outcome]:
     with engine.begin() as connection:
-        outcomes = [_take_one(connection, sender, one) for one in sent]
+        outcomes = _outcomes(connection, sender, sent)
         failed = sum(one.failure is not None for one in outcomes)
         detail = {"source": sender.ae_title, "stored": len(outcomes) - failed, "failed": failed}
         audit.append(connection, actor, "objects stored", detail=detail)
@@ -64,19 +65,21 @@ def _take_alone(engine: Engine, sender: Sender, actor: str, one: Sent) -> Outcom
     return Outcome(one.sop_class_uid, one.sop_instance_uid, OUT_OF_RESOURCES)
 
 
-def _take_one(connection: Connection, sender: Sender, one: Sent) -> Outcome:
-    if isinstance(one, Unreadable):
-        return _refuse(connection, sender, one)
-    try:
-        receive_object(connection, sender, one)
-    except StudyOfAnotherTrust:
-        told = "known as another trust's study"
-        return _refuse(
-            connection,
-            sender,
-            Unreadable(CANNOT_UNDERSTAND, "StudyInstanceUID", told, one.sop_class_uid, one.sop_instance_uid),
-        )
-    return Outcome(one.sop_class_uid, one.sop_instance_uid)
+def _outcomes(connection: Connection, sender: Sender, sent: Sequence[Sent]) -> list[Outcome]:
+    fates = iter(take_arrivals(connection, [Arrival(sender, one) for one in sent if not isinstance(one, Unreadable)]))
+    outcomes = []
+    for one in sent:
+        if isinstance(one, Unreadable):
+            outcomes.append(_refuse(connection, sender, one))
+            continue
+        what = next(fates)
+        if what.fate is Fate.REFUSED:
+            keyword, uids = what.keyword, (one.sop_class_uid, one.sop_instance_uid)
+            outcomes.append(_refuse(connection, sender, Unreadable(CANNOT_UNDERSTAND, keyword, what.reason, *uids)))
+        else:
+            failure = OUT_OF_RESOURCES if what.fate is Fate.FAILED else None
+            outcomes.append(Outcome(one.sop_class_uid, one.sop_instance_uid, failure))
+    return outcomes
 
 
 def _refuse(connection: Connection, sender: Sender, one: Unreadable) -> Outcome:

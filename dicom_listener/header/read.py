@@ -7,31 +7,17 @@ The pixels are not here and are not missed.
 from __future__ import annotations
 
 import re
-<<<<<<< HEAD
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-=======
 from collections.abc import Iterator, Mapping
->>>>>>> e7db770646332451957b914639fdfa58098d855d
 from datetime import timedelta
 from typing import Any
 
-from dicom_listener.header.character_set import CharacterSet
 from dicom_listener.header.data_elements import Ending, NestedTooDeep, Octets, read_elements, wanted_tags
-<<<<<<< HEAD
-from dicom_listener.header.top_level import TopLevelWalk
-=======
 from dicom_listener.header.json_model import UTF_8, pick_elements
->>>>>>> e7db770646332451957b914639fdfa58098d855d
 from dicom_listener.header.values import AttributeReader, UnreadableHeader
 from worklist.intake.study import Code, PatientAsSent, ReceivedObject
 from worklist.local_time import LocalTime, resolve
 
-<<<<<<< HEAD
-__all__ = ["HeaderReader", "ObjectHeader", "UnreadableHeader", "read_header", "wanted_attributes_passed"]
-=======
 __all__ = ["UnreadableHeader", "read_header", "read_json_header", "wanted_attributes_passed"]
->>>>>>> e7db770646332451957b914639fdfa58098d855d
 
 NHS_NUMBER_OID = "2.16.840.1.113883.2.1.4.1"
 _NHS_ISSUERS = frozenset({"NHS", NHS_NUMBER_OID})
@@ -41,7 +27,8 @@ _TEN_DIGITS = re.compile(r"[0-9]{10}")
 _ENTITY = wanted_tags("LocalNamespaceEntityID", "UniversalEntityID")
 _CODE = wanted_tags("CodeValue", "CodingSchemeDesignator", "CodeMeaning", "LongCodeValue", "URNCodeValue")
 _PATIENT_IDENTITY = ("PatientID", "IssuerOfPatientID")
-_WANTED = wanted_tags(
+#: What is read of a header, and the last tag of it.
+WANTED = wanted_tags(
     "SpecificCharacterSet",
     "SOPClassUID",
     "SOPInstanceUID",
@@ -79,10 +66,7 @@ _WANTED = wanted_tags(
         "AccessionNumber", IssuerOfAccessionNumberSequence=_ENTITY, RequestedProcedureCodeSequence=_CODE
     ),
 )
-_LAST_WANTED = max(_WANTED)
-#: What differs between the objects of a series in the usual case.
-_OWN_TIMES = ("AcquisitionDateTime", "AcquisitionDate", "AcquisitionTime", "ContentDate", "ContentTime")
-_OWN = ("SOPInstanceUID", *_OWN_TIMES)
+LAST_WANTED = max(WANTED)
 
 
 def read_header(data: Octets, transfer_syntax_uid: str, calling_ae_title: str) -> ReceivedObject:
@@ -97,7 +81,7 @@ def read_header(data: Octets, transfer_syntax_uid: str, calling_ae_title: str) -
         When a UID that identifies the object is missing or no UID, or sequences are nested too deep.
     """
     try:
-        elements, faulty, ending = read_elements(data, transfer_syntax_uid, _WANTED, _LAST_WANTED)
+        elements, faulty, ending = read_elements(data, transfer_syntax_uid, WANTED, LAST_WANTED)
     except NestedTooDeep:
         raise UnreadableHeader("DataSet", "has sequences nested too deep") from None
     faults: dict[tuple[str, str], None] = {}
@@ -114,90 +98,6 @@ def read_header(data: Octets, transfer_syntax_uid: str, calling_ae_title: str) -
         raise UnreadableHeader(unreadable.keyword, reason) from None
 
 
-<<<<<<< HEAD
-@dataclass(frozen=True, slots=True)
-class ObjectHeader:
-    """One object's facts, as what it shares with others of its series and what is its own.
-
-    `like` is the object of the series that was read whole; all but these two is the same in both.
-    """
-
-    like: ReceivedObject
-    sop_instance_uid: str
-    acquisition_ended: LocalTime | None
-
-    def received(self) -> ReceivedObject:
-        """Give the whole."""
-        return replace(self.like, sop_instance_uid=self.sop_instance_uid, acquisition_ended=self.acquisition_ended)
-
-
-class HeaderReader:
-    """Reads the headers of one association, one after another: what a series repeats is read once.
-
-    It gives what `read_header` gives. Objects of a series differ in few attributes; when the encoded values of
-    all others equal the last object's, only those few are read.
-    """
-
-    def __init__(self, calling_ae_title: str) -> None:
-        self._calling_ae_title = calling_ae_title
-        self._walk = TopLevelWalk(_WANTED, _LAST_WANTED)
-        self._walked: tuple[Octets, dict[str, bytes] | None] | None = None
-        self._stated: tuple[str, dict[str, bytes]] | None = None
-        self._like: ReceivedObject | None = None
-        self._charset = CharacterSet(("ascii",), declared=True)
-        self._times: tuple[list[bytes | None], LocalTime | None] | None = None
-
-    def passed(self, data: bytes, transfer_syntax_uid: str) -> bool:
-        """Tell whether more of the data set could add nothing; the walk is kept for `read` of the same bytes."""
-        try:
-            found = self._walk.read(data, transfer_syntax_uid)
-        except NestedTooDeep:
-            return True
-        self._walked = data, found
-        return found is not None or wanted_attributes_passed(data, transfer_syntax_uid)
-
-    def read(self, data: bytes, transfer_syntax_uid: str) -> ObjectHeader:
-        """Give the facts of an object from the first bytes of its encoded data set.
-
-        Raises
-        ------
-        UnreadableHeader
-            As `read_header` does.
-        """
-        walked, self._walked = self._walked, None
-        try:
-            found = walked[1] if walked and walked[0] is data else self._walk.read(data, transfer_syntax_uid)
-        except NestedTooDeep:
-            found = None
-        if found is None:
-            return self._read_whole(data, transfer_syntax_uid)
-        own = {keyword: value for keyword in _OWN if (value := found.pop(keyword, None)) is not None}
-        if self._like is None or (transfer_syntax_uid, found) != self._stated:
-            header = self._read_whole(data, transfer_syntax_uid)
-            self._remember(header.like, transfer_syntax_uid, found)
-            return header
-        faults: dict[tuple[str, str], None] = {}
-        attributes = AttributeReader({**found, **own}, faults, self._charset)
-        uid = attributes.uid("SOPInstanceUID")
-        ended = self._ended(attributes, own)
-        return ObjectHeader(self._like, uid, ended) if not faults else self._read_whole(data, transfer_syntax_uid)
-
-    def _read_whole(self, data: bytes, transfer_syntax_uid: str) -> ObjectHeader:
-        received = read_header(data, transfer_syntax_uid, self._calling_ae_title)
-        return ObjectHeader(received, received.sop_instance_uid, received.acquisition_ended)
-
-    def _remember(self, received: ReceivedObject, transfer_syntax_uid: str, found: dict[str, bytes]) -> None:
-        """Keep an object to compare the next with; not one with faults, which could lie in what is its own."""
-        self._like = received if not received.header_faults else None
-        self._stated = transfer_syntax_uid, found
-        self._times = None
-
-    def _ended(self, attributes: AttributeReader, own: dict[str, bytes]) -> LocalTime | None:
-        times = [own.get(keyword) for keyword in _OWN_TIMES]
-        if self._times is None or self._times[0] != times:
-            self._times = times, _acquisition_ended(attributes)
-        return self._times[1]
-=======
 def read_json_header(data_set: Mapping[str, Any], calling_ae_title: str) -> ReceivedObject:
     """Give the facts of an object from its data set in the DICOM JSON model (PS3.18, Annex F).
 
@@ -207,15 +107,14 @@ def read_json_header(data_set: Mapping[str, Any], calling_ae_title: str) -> Rece
         When a UID that identifies the object is missing or no UID.
     """
     faults: dict[tuple[str, str], None] = {}
-    elements = {**pick_elements(data_set, _WANTED, faults), "SpecificCharacterSet": UTF_8}
+    elements = {**pick_elements(data_set, WANTED, faults), "SpecificCharacterSet": UTF_8}
     return _received(AttributeReader.of_data_set(elements, faults), calling_ae_title, faults)
->>>>>>> e7db770646332451957b914639fdfa58098d855d
 
 
 def wanted_attributes_passed(data: Octets, transfer_syntax_uid: str) -> bool:
     """Tell whether more of the data set could add nothing to what `read_header` gives."""
     try:
-        _, _, ending = read_elements(data, transfer_syntax_uid, {}, _LAST_WANTED)
+        _, _, ending = read_elements(data, transfer_syntax_uid, {}, LAST_WANTED)
     except NestedTooDeep:
         return True
     return ending in {Ending.PASSED, Ending.MALFORMED}
@@ -245,7 +144,7 @@ def _received(
         current_patient_location=attributes.description("CurrentPatientLocation"),
         requested_procedure_priority=attributes.text("RequestedProcedurePriority"),
         patient_age=attributes.matching("PatientAge", _AGE),
-        acquisition_ended=_acquisition_ended(attributes),
+        acquisition_ended=acquisition_ended(attributes),
         study_date=study_date[0] if study_date else None,
         header_faults=tuple(faults),
     )
@@ -328,7 +227,7 @@ def _codes(attributes: AttributeReader, keyword: str) -> Iterator[Code]:
             yield Code(value, scheme, item.description("CodeMeaning") or "")
 
 
-def _acquisition_ended(attributes: AttributeReader) -> LocalTime | None:
+def acquisition_ended(attributes: AttributeReader) -> LocalTime | None:
     """Give the best statement of when the acquisition ended, the most specific pair first."""
     offset = attributes.utc_offset("TimezoneOffsetFromUTC")
     if moment := attributes.moment("AcquisitionDateTime"):

@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from dicom_listener.header.read import ObjectHeader
+from dicom_listener.header.reader import ObjectHeader
 from dicom_listener.journal.reader import Entry, JournalReader
 from dicom_listener.journal.writer import SUFFIX, JournalWriter, Place
 from dicom_listener.services.storage import OUT_OF_RESOURCES, StoreAnswer

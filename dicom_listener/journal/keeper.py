@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from dicom_listener.header.read import ObjectHeader
+from dicom_listener.header.reader import ObjectHeader
 from dicom_listener.journal.writer import JournalWriter, Place
 from dicom_listener.services.storage import SUCCESS, StoreAnswer
 

@@ -15,7 +15,7 @@ from zlib import crc32
 
 from pydantic import TypeAdapter
 
-from dicom_listener.header.read import ObjectHeader
+from dicom_listener.header.reader import ObjectHeader
 from worklist.intake.study import ReceivedObject
 from worklist.local_time import LocalTime
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import time_ns
 
-from dicom_listener.header.read import ObjectHeader
+from dicom_listener.header.reader import ObjectHeader
 from dicom_listener.journal.record import pack_like, pack_object
 from worklist.intake.study import ReceivedObject
 

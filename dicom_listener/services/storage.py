@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pydicom.datadict import tag_for_keyword
 
 from dicom_listener.admission import Source
-from dicom_listener.header.read import HeaderReader, ObjectHeader, UnreadableHeader
+from dicom_listener.header.read import UnreadableHeader
+from dicom_listener.header.reader import HeaderReader, ObjectHeader
 from dicom_listener.upper_layer.command_set import Response
 from dicom_listener.upper_layer.message import Message
 

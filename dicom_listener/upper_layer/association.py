@@ -17,7 +17,7 @@ from pynetdicom.pdu import A_ABORT_RQ, A_ASSOCIATE_RJ, A_RELEASE_RP
 
 from dicom_listener.admission import Admit, Peer, Rejection, RejectionReason, Source
 from dicom_listener.conformance import Status
-from dicom_listener.header.read import HeaderReader
+from dicom_listener.header.reader import HeaderReader
 from dicom_listener.limits import Limits
 from dicom_listener.upper_layer.command_set import (
     C_CANCEL_RQ,

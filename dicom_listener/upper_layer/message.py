@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from struct import Struct
 
-from dicom_listener.header.read import HeaderReader
+from dicom_listener.header.reader import HeaderReader
 from dicom_listener.limits import Limits
 from dicom_listener.upper_layer.command_set import C_STORE_RQ, Command, UnreadableCommand, decode_command
 from dicom_listener.upper_layer.negotiation import AcceptedContext

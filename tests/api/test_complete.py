@@ -9,7 +9,7 @@ from tests.api.serving import Served, problem_of
 from tests.api.test_claims import claim
 from tests.builders import received
 from worklist.intake.completion import complete_quiet_studies
-from worklist.intake.objects import receive_object
+from worklist.intake.objects import Arrival, take_in
 from worklist.intake.senders import Sender
 
 REASON = {"reason": "seen-complete"}
@@ -18,7 +18,7 @@ REASON = {"reason": "seen-complete"}
 def arriving(api: Served, service: str = "Emergency Department", *, trust: str = "RXA") -> int:
     """Begin a study that stays arriving, and give its item."""
     with api.database.app.begin() as connection:
-        receive_object(connection, Sender(f"PACS_{trust[-1]}", trust, 600), received(service=service))
+        take_in(connection, [Arrival(Sender(f"PACS_{trust[-1]}", trust, 600), received(service=service))])
     assert complete_quiet_studies(api.database.app) == 0
     [only] = api.as_(Role.COORDINATOR).get("/worklist").json()["items"]
     return int(only["id"])

@@ -29,7 +29,7 @@ from pynetdicom.pdu_primitives import (
 from pynetdicom.presentation import build_context
 
 from dicom_listener.admission import Admit, Peer, Source
-from dicom_listener.header.read import ObjectHeader
+from dicom_listener.header.reader import ObjectHeader
 from dicom_listener.limits import Limits
 from dicom_listener.processes.acceptor import Acceptor, Port
 from dicom_listener.processes.link import Link

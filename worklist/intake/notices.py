@@ -23,8 +23,8 @@ from worklist.db.tables.announced import announced_study, performed_series, perf
 from worklist.db.tables.network import source
 from worklist.db.tables.work import study, study_identity
 from worklist.doubts import open_doubt
-from worklist.intake.completeness import Signal
 from worklist.intake.arrived import digest_of
+from worklist.intake.completeness import Signal
 from worklist.intake.senders import Sender, completeness_of
 from worklist.intake.study import AvailabilityNotice, ProcedureStep, StepStatus, StudyAtSource
 from worklist.local_time import CLOCK_SKEW

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from dicom_listener.header.read import ObjectHeader
+from dicom_listener.header.reader import ObjectHeader
 from worklist.intake.study import Code, PatientAsSent, ReceivedObject
 from worklist.local_time import LocalTime
 
