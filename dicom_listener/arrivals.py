@@ -14,14 +14,27 @@ import structlog
 from sqlalchemy import Connection, Engine, Row, select
 
 from dicom_listener.admission import Peer, Rejection, RejectionReason, Source
+from dicom_listener.conformance import Status
+from dicom_listener.services.performed_procedure_step import NO_LONGER_UPDATED, StepAnswer
 from dicom_listener.services.storage import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, StoreAnswer
 from dicom_listener.tls import names_same
 from worklist import audit
 from worklist.db.tables.network import source
 from worklist.doubts import open_doubt
+from worklist.intake.notices import StepOutcome, note_availability, note_procedure_step
 from worklist.intake.objects import Arrival, Fate, Outcome, take_in
 from worklist.intake.senders import Sender, sender_of
-from worklist.intake.study import ReceivedObject
+from worklist.intake.study import AvailabilityNotice, ProcedureStep, ReceivedObject
+
+_STEP_ANSWERS = {
+    StepOutcome.TAKEN: StepAnswer(),
+    StepOutcome.DUPLICATE: StepAnswer(Status.DUPLICATE_SOP_INSTANCE, "the step is known and was said to be another"),
+    StepOutcome.UNKNOWN: StepAnswer(Status.NO_SUCH_SOP_INSTANCE, "no N-CREATE of this step has come"),
+    StepOutcome.FINAL: StepAnswer(Status.PROCESSING_FAILURE, "the step has ended", NO_LONGER_UPDATED),
+    StepOutcome.NOT_IN_PROGRESS: StepAnswer(
+        Status.INVALID_ATTRIBUTE_VALUE, "PerformedProcedureStepStatus is not IN PROGRESS"
+    ),
+}
 
 log = structlog.get_logger(__name__)
 
@@ -74,6 +87,17 @@ class Arrivals:
             }:
                 _open_refusal(connection, sender, outcome.keyword or "Study", outcome.reason)
         return [_answer(outcome) for outcome in outcomes]
+
+    def note(self, step: ProcedureStep) -> StepAnswer:
+        """Keep what a message says of a performed procedure step."""
+        with self.engine.begin() as connection:
+            outcome = note_procedure_step(connection, self._sender(connection, step.calling_ae_title), step)
+        return _STEP_ANSWERS[outcome]
+
+    def announce(self, notice: AvailabilityNotice) -> None:
+        """Keep a notice of availability."""
+        with self.engine.begin() as connection:
+            note_availability(connection, self._sender(connection, notice.calling_ae_title), notice)
 
     def _sender(self, connection: Connection, ae_title: str) -> Sender:
         sender = sender_of(connection, ae_title, quiet_seconds=self.quiet_seconds)

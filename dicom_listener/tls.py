@@ -36,6 +36,14 @@ def server_context(certificate: Path, key: Path, authorities: Path) -> ssl.SSLCo
     return context
 
 
+def client_context(certificate: Path, key: Path, authorities: Path) -> ssl.SSLContext:
+    """Give the context for connections that we open: the peer's certificate is checked, also for its host's name."""
+    context = ssl.create_default_context(cafile=str(authorities))
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate, key)
+    return context
+
+
 def wrapped(connection: socket.socket, context: ssl.SSLContext) -> ssl.SSLSocket:
     """Give the protected form of a connection, before its handshake; the old form is of no use any more.
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from worklist.db.tables.announced import announced_study
 from worklist.db.tables.work import worklist_exception
 
 
@@ -105,8 +106,15 @@ def close_doubts(connection: Connection, item_id: int, kind: str, *, by: str, ou
 def list_doubts(
     connection: Connection, *, trust: str | None, every_trust: bool, kind: str | None = None, limit: int = 100
 ) -> list[dict[str, Any]]:
-    """Give open exceptions, the oldest first: of one trust, or of all with those of no trust."""
-    statement = select(worklist_exception).where(worklist_exception.c.closed_at.is_(None))
+    """Give open exceptions, the oldest first: of one trust, or of all with those of no trust.
+
+    Of a study that never came `study` names it, where row-level security shows it.
+    """
+    statement = (
+        select(worklist_exception, announced_study.c.study_instance_uid, announced_study.c.accession_number)
+        .outerjoin(announced_study, announced_study.c.id == worklist_exception.c.announced_study_id)
+        .where(worklist_exception.c.closed_at.is_(None))
+    )
     if not every_trust:
         statement = statement.where(worklist_exception.c.trust_ods == trust)
     if kind is not None:
@@ -118,6 +126,7 @@ def list_doubts(
             "trust": row.trust_ods,
             "source": row.source_ae_title,
             "item_id": row.item_id,
+            "study": _study(row),
             "detail": row.detail,
             "occurrences": row.occurrences,
             "opened_at": row.opened_at,
@@ -125,3 +134,9 @@ def list_doubts(
         }
         for row in connection.execute(statement.order_by(worklist_exception.c.opened_at).limit(limit))
     ]
+
+
+def _study(row: Row[Any]) -> dict[str, str | None] | None:
+    if row.study_instance_uid is None:
+        return None
+    return {"study_instance_uid": row.study_instance_uid, "accession_number": row.accession_number}

@@ -112,6 +112,7 @@ def _source_values(row: Source) -> dict[str, Any]:
         "quiet_seconds": row.quiet_seconds if stated is None or stated.quiet_seconds is None else stated.quiet_seconds,
         "services": [service.model_dump(mode="json") for service in row.services],
         "completeness": stated.model_dump(mode="json", exclude={"quiet_seconds"}) if stated else None,
+        "query": row.query.model_dump(mode="json", by_alias=True) if row.query else None,
         "claim_while_arriving": meanwhile.model_dump(mode="json") if meanwhile else None,
     }
 

@@ -93,6 +93,27 @@ class ClaimWhileArriving(Row):
     urgencies: tuple[Urgency, ...] = ()
 
 
+class Query(Row):
+    """Where a source takes our associations: queries (C-FIND), C-ECHO, reports of storage commitment.
+
+    Between `from` and `to`, London times of day, it may be asked about whole days, for studies that it never
+    sent; without them it is asked only about studies that it began to send. With `tls` the connection is protected.
+    """
+
+    host: Words
+    port: Annotated[int, Field(ge=1, le=65535)]
+    ae_title: AeTitle
+    from_: Annotated[time | None, Field(alias="from")] = None
+    to: time | None = None
+    tls: bool = False
+
+    @model_validator(mode="after")
+    def _window(self) -> Self:
+        if (self.from_ is None) != (self.to is None):
+            raise ValueError("give `from` and `to` together, or neither")
+        return self
+
+
 class Source(Row):
     """A PACS or modality that may send; its AE title is bound to an address or a certificate.
 
@@ -108,6 +129,7 @@ class Source(Row):
     quiet_seconds: Annotated[int, Field(ge=0, le=86400)] | None = None
     completeness: Completeness | None = None
     claim_while_arriving: ClaimWhileArriving | None = None
+    query: Query | None = None
     services: tuple[Service, ...] = ()
 
     @model_validator(mode="after")

@@ -180,6 +180,9 @@ def exceptions(
     with act.transaction() as connection:
         trust = None if act.principal.network_wide else act.principal.trust
         rows = list_doubts(connection, trust=trust, every_trust=act.principal.network_wide, kind=kind, limit=limit)
+        named = sum(row["study"] is not None for row in rows)
+        if named:
+            audit.append(connection, act.principal.name, "exceptions read", detail={"studies_named": named})
     return {"exceptions": rows}
 
 

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,19 @@ from sqlalchemy import Engine
 from cli.process import every
 from cli.settings import Settings
 from dicom_listener.arrivals import Arrivals
+from dicom_listener.client.commitment_report import CommitmentReports
+from dicom_listener.client.enquiries import Enquiries
+from dicom_listener.client.query_address import Manners
 from dicom_listener.journal.committer import Committer
 from dicom_listener.limits import Limits
 from dicom_listener.processes.acceptor import Acceptor, Port
-from dicom_listener.processes.desk import Desk
+from dicom_listener.processes.desk import Desk, Others
+from dicom_listener.questions import QuestionDesk
+from dicom_listener.tls import client_context
 from worklist.intake.completion import complete_quiet_studies
+
+#: How often it is looked whether a PACS is to be asked something.
+_ENQUIRE_SECONDS = 5.0
 
 
 def run(ports: Sequence[Port], engine: Engine, settings: Settings, data: Path | None, stop: threading.Event) -> None:
@@ -47,11 +56,22 @@ def run(ports: Sequence[Port], engine: Engine, settings: Settings, data: Path | 
             acceptor.tell(kind, fields)
 
         committer = Committer(folder, arrivals.take, tell)
-        desk = Desk(arrivals.admit, arrivals.refuse, arrivals.refuse_unprotected, committer)
+        asked = QuestionDesk(engine, settings.quiet_seconds)
+        manners = Manners(calling_ae_title=settings.ae_title or "RADPOOL")
+        tls = client_context(*settings.dicom_tls) if settings.dicom_tls else None
+        reports = CommitmentReports(asked.address_of, manners, tls)
+        others = Others(arrivals.note, arrivals.announce, reports.deliver)
+        desk = Desk(arrivals.admit, arrivals.refuse, arrivals.refuse_unprotected, committer, others)
         acceptor = Acceptor(ports, Limits(), hire, desk, workers=settings.listener_workers)
         committing = threading.Thread(target=committer.run, name="committer")
         committing.start()
         every(0.2, stop, lambda: complete_quiet_studies(engine), name="completion")
+        enquiries = Enquiries(asked.questions(), manners, tls)
+        for name, going in (
+            ("commitment reports", partial(reports.run, stop)),
+            ("enquiries", partial(enquiries.run, stop, every_seconds=_ENQUIRE_SECONDS)),
+        ):
+            threading.Thread(target=going, name=name, daemon=True).start()
         serving = threading.Thread(target=acceptor.serve_forever, name="acceptor")
         serving.start()
         stop.wait()

@@ -14,6 +14,7 @@ from dicom_listener.processes.desk import Caller
 from dicom_listener.processes.link import Link
 from dicom_listener.processes.worker import Worker
 from dicom_listener.services.echo import echo
+from dicom_listener.services.normalized import normalized_services
 from dicom_listener.services.storage import store
 from dicom_listener.tls import server_context
 from dicom_listener.upper_layer.command_set import C_ECHO_RQ, C_STORE_RQ
@@ -30,7 +31,11 @@ def run(
         link,
         Limits(),
         caller.admit,
-        {C_ECHO_RQ: echo, C_STORE_RQ: partial(store, receive=keeper.keep, refuse=caller.refuse)},
+        {
+            C_ECHO_RQ: echo,
+            C_STORE_RQ: partial(store, receive=keeper.keep, refuse=caller.refuse),
+            **normalized_services(caller.note, caller.announce, caller.deliver),
+        },
         logging.getLogger("dicom_listener"),
         tls=server_context(*tls) if tls else None,
         on_unprotected=caller.refuse_unprotected,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from dicom_listener.header.character_set import CharacterSet
 from dicom_listener.header.data_elements import NestedTooDeep, Octets
-from dicom_listener.header.read import WANTED, acquisition_ended, read_header, wanted_attributes_passed
+from dicom_listener.header.read import LAST_WANTED, WANTED, acquisition_ended, read_header, wanted_attributes_passed
 from dicom_listener.header.top_level import TopLevelWalk
 from dicom_listener.header.values import AttributeReader
 from worklist.intake.study import ReceivedObject

@@ -10,17 +10,34 @@ from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from dicom_listener.admission import Admit, Peer, Rejection, RejectionReason, Source
 from dicom_listener.journal.committer import Committer
 from dicom_listener.journal.writer import Place
 from dicom_listener.processes.link import Link
+from dicom_listener.services.availability import Announce
+from dicom_listener.services.performed_procedure_step import Note, StepAnswer
 from dicom_listener.services.storage import Refuse, StoreAnswer
+from dicom_listener.services.storage_commitment import Commitment, Deliver
+from worklist.intake.study import AvailabilityNotice, ProcedureStep
 
 _SECONDS = 30.0
+_STEP = TypeAdapter(ProcedureStep)
+_COMMITMENT = TypeAdapter(Commitment)
 
 
 class CallFailed(Exception):
     """The acceptor's process could not do what was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What the services of DIMSE-N ask for."""
+
+    note: Note
+    announce: Announce
+    deliver: Deliver
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +48,7 @@ class Desk:
     refuse: Refuse
     refuse_unprotected: Callable[[str, str], None]
     committer: Committer
+    others: Others
 
     def __call__(
         self, name: str, fields: Mapping[str, Any]
@@ -43,6 +61,12 @@ class Desk:
                 return _told(self.admit(fields["calling"], fields["called"], Peer(**fields["peer"])))
             case "refuse":
                 self.refuse(fields["calling_ae_title"], fields["keyword"], fields["reason"])
+            case "note":
+                return asdict(self.others.note(_STEP.validate_python(fields["step"])))
+            case "announce":
+                self.others.announce(AvailabilityNotice(**fields["notice"]))
+            case "deliver":
+                return {"taken": self.others.deliver(_COMMITMENT.validate_python(fields["commitment"]))}
             case "refuse_unprotected":
                 self.refuse_unprotected(fields["address"], fields["why"])
             case _:
@@ -75,6 +99,18 @@ class Caller:
     def refuse(self, calling_ae_title: str, keyword: str, reason: str) -> None:
         """Put an object that cannot be taken before people."""
         self._ask("refuse", calling_ae_title=calling_ae_title, keyword=keyword, reason=reason)
+
+    def note(self, step: ProcedureStep) -> StepAnswer:
+        """Keep what a message says of a performed procedure step."""
+        return StepAnswer(**self._ask("note", step=_STEP.dump_python(step, mode="json")))
+
+    def announce(self, notice: AvailabilityNotice) -> None:
+        """Keep a notice of availability."""
+        self._ask("announce", notice=asdict(notice))
+
+    def deliver(self, commitment: Commitment) -> bool:
+        """Have the failure of a storage commitment reported."""
+        return bool(self._ask("deliver", commitment=asdict(commitment))["taken"])
 
     def refuse_unprotected(self, address: str, why: str) -> None:
         """Tell of a TLS handshake that failed."""

@@ -9,8 +9,10 @@ from tests.api.serving import Served, problem_of
 from tests.api.test_claims import claim
 from tests.builders import received
 from worklist.intake.completion import complete_quiet_studies
+from worklist.intake.notices import note_study_at_source
 from worklist.intake.objects import Arrival, take_in
 from worklist.intake.senders import Sender
+from worklist.intake.study import StudyAtSource
 
 REASON = {"reason": "seen-complete"}
 
@@ -74,6 +76,22 @@ def test_a_reporter_on_duty_may_say_so_of_what_they_may_report(api: Served) -> N
     with api.database.owner.begin() as connection:
         connection.exec_driver_sql("UPDATE reporting_session SET kind = 'duty' WHERE code = 'reed-planned'")
     assert reed.post(f"/items/{item_id}/complete", json=REASON).status_code == 200
+
+
+def test_a_study_that_never_came_is_named_to_its_trust_alone_and_that_is_audited(api: Served) -> None:
+    never = StudyAtSource("PACS_A", "2.25.404", "000404", instances=3)
+    with api.database.app.begin() as connection:
+        note_study_at_source(connection, Sender("PACS_A", "RXA", 600), never, tell_if_never_sent=True)
+
+    def told(trust: str | None) -> list[dict[str, str] | None]:
+        rows = api.as_(Role.PACS_MANAGER, trust=trust).get("/exceptions").json()["exceptions"]
+        return [row["study"] for row in rows if row["kind"] == "study-never-sent"]
+
+    assert told("RXA") == [{"study_instance_uid": "2.25.404", "accession_number": "000404"}]
+    assert (told(None), told("RXB")) == ([None], [])
+    with api.database.owner.connect() as connection:
+        read = "SELECT count(*) FROM audit.entry WHERE action = 'exceptions read'"
+        assert connection.exec_driver_sql(read).scalar() == 1
 
 
 def test_what_is_complete_is_409(api: Served) -> None:

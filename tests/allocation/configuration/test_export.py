@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select
+
 from allocation.configuration.apply import apply
 from allocation.configuration.export import network_in_force, to_toml
 from allocation.configuration.read import read_files, read_texts
 from tests.conftest import NETWORK, Database
+from worklist.db.tables.network import source
+from worklist.intake.completeness import Completeness, Signal
+from worklist.intake.senders import claim_while_arriving_of, completeness_of
+from worklist.turnaround import Urgency
 
 RENAMED = '[[trust]]\nods_code = "RXA"\nname = "Alder Vale, renamed"\n'
 
@@ -28,3 +34,25 @@ def test_the_later_import_of_a_row_counts(network: Database) -> None:
         apply(connection, read_texts([("rename.toml", RENAMED)]), by="test")
         names = {row.ods_code: row.name for row in network_in_force(connection).trust}
     assert names == {"RXA": "Alder Vale, renamed", "RXB": "Birch Moor (synthetic)"}
+
+
+def test_a_completeness_policy_takes_effect_is_exported_and_the_simple_form_takes_it_back(network: Database) -> None:
+    words = (
+        '[[source]]\nae_title = "PACS_A"\ntrust = "RXA"\naddress = "::1"\n'
+        'completeness = { signals = ["expected_count", "procedure_step"], quiet_seconds = 45 }\n'
+        'claim_while_arriving = { urgencies = ["stroke"] }\n'
+    )
+    with network.app.begin() as connection:
+        apply(connection, read_texts([("a.toml", words)]), by="test")
+        row = connection.execute(select(source).where(source.c.ae_title == "PACS_A")).one()
+        policy, opens = completeness_of(row.completeness), claim_while_arriving_of(row.claim_while_arriving)
+        assert (row.quiet_seconds, policy) == (45, Completeness((Signal.EXPECTED_COUNT, Signal.PROCEDURE_STEP)))
+        assert (opens.settings, opens.urgencies) == (frozenset(), frozenset({Urgency.STROKE}))
+        exported = read_texts([("export.toml", to_toml(network_in_force(connection)))]).network
+        [stands] = [one for one in exported.source if one.ae_title == "PACS_A"]
+        assert stands == read_texts([("a.toml", words)]).network.source[0]
+        simple = words.split("completeness", maxsplit=1)[0] + "quiet_seconds = 5\n"
+        apply(connection, read_texts([("b.toml", simple)]), by="test")
+        row = connection.execute(select(source).where(source.c.ae_title == "PACS_A")).one()
+        assert (row.quiet_seconds, row.completeness, row.claim_while_arriving) == (5, None, None)
+        assert completeness_of(row.completeness) == Completeness()

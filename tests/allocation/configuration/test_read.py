@@ -52,6 +52,10 @@ def test_a_whole_network_is_read() -> None:
     assert check_references(read_files([NETWORK]), Known()) == []
 
 
+#: A source as far as its completeness.
+_SOURCE = '[[source]]\nae_title = "P"\ntrust = "RXA"\naddress = "::1"\n'
+
+
 @pytest.mark.parametrize(
     ("text", "line", "key", "what"),
     [
@@ -68,6 +72,16 @@ def test_a_whole_network_is_read() -> None:
         ('[[source]]\nae_title = "P"\ntrust = "RXA"\n', 1, "source[0]", "proves nothing"),
         ('[[source]]\nae_title = "P"\ntrust = "RXA"\naddress = "::1"\nquiet_seconds = -1\n', 5,
          "source[0].quiet_seconds", "greater than or equal to 0"),
+        (f'{_SOURCE}completeness = {{ signals = ["mpps"] }}\n', 5,
+         "source[0].completeness.signals[0]", "procedure_step"),
+        (f'{_SOURCE}completeness = {{ signals = ["procedure_step", "procedure_step"] }}\n', 5,
+         "source[0].completeness", "give each once"),
+        (f"{_SOURCE}completeness = {{ longest_wait_seconds = 60 }}\n", 5, "source[0].completeness", "name some"),
+        (f'{_SOURCE}completeness = {{ signals = ["expected_count"], quiet_seconds = 90, longest_wait_seconds = 60 }}\n',
+         5, "source[0].completeness", "shorter than `quiet_seconds`"),
+        (f"{_SOURCE}quiet_seconds = 5\ncompleteness = {{ quiet_seconds = 9 }}\n", 1, "source[0]", "once"),
+        (f'{_SOURCE}claim_while_arriving = {{ urgencies = ["soon"] }}\n', 5,
+         "source[0].claim_while_arriving.urgencies[0]", "stroke"),
         ('[[rate_card]]\ncode = "n"\nversion = 1\nname = "N"\nvalid_from = 2025-01-01\napproved_by = ["A", "B"]\n'
          '[[rate_card.tariffs]]\ncode = "xr"\nunit = "per_exam"\namount_pence = 300\npurposes = ["first"]\n'
          '[[rate_card.tariffs]]\ncode = "ct"\nunit = "per_exam"\namount_pence = 3.5\npurposes = [\n  "first",\n'

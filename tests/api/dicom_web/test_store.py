@@ -57,8 +57,8 @@ from tests.api.serving import Served, problem_of, turned_to
 from tests.conftest import Database, set_clock
 from tests.dicom_listener.dicom_peers import code, running_listener, scu, send
 from worklist.db.tables.network import source
+from worklist.intake.arrived import digest_of
 from worklist.intake.completion import complete_quiet_studies
-from worklist.intake.objects import digest_of
 
 _STATE = """
     SELECT i.state, i.modality, i.age_years, i.setting, i.urgency, i.clock_start_at, i.due_at,
@@ -96,7 +96,9 @@ def test_the_same_objects_by_c_store_and_over_http_give_the_same_worklist(
     other = a_database_at_the_same_time(clone, network_template)
     arrivals = Arrivals(other.app, 0)
     with (
-        running_listener(admit=arrivals.admit, answer=arrivals.receive, refuse=arrivals.refuse) as listener,
+        running_listener(
+            admit=arrivals.admit, answer=lambda one: arrivals.take([one])[0], refuse=arrivals.refuse
+        ) as listener,
         scu(listener.port, ae_title="PACS_A") as association,
     ):
         assert [send(association, one).Status for one in objects] == [0, 0, 0]

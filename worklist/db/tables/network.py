@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from worklist.db.tables.columns import identity, metadata, now_column, one_of, trust_column
+from worklist.db.tables.columns import Instant, identity, metadata, now_column, one_of, trust_column
 
 config_version = Table(
     "config_version",
@@ -57,6 +57,10 @@ source = Table(
         comment="Signals beside the quiet period, and the longest wait for them.",
     ),
     Column("claim_while_arriving", JSONB(none_as_null=True), comment="Settings and urgencies; null takes the default."),
+    Column(
+        "query", JSONB(none_as_null=True), comment="Where it takes our associations, and when it may be asked of days."
+    ),
+    Column("swept_at", Instant, comment="When it was last asked about whole days."),
     comment="A PACS or modality that may send to us.",
 )
 
