@@ -18,13 +18,17 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One element; `length` is what it states when that is not what it has, `encoded` stands for all of it."""
+    """One element; `length` is what it states when that is not what it has, `encoded` stands for all of it.
+
+    A sequence has `items`.
+    """
 
     tag: int
     vr: str
     value: bytes = b""
     length: int | None = None
     encoded: bytes | None = None
+    items: tuple[tuple[Element, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +40,18 @@ class Object:
 
     def encoded(self, transfer_syntax: str = EXPLICIT) -> bytes:
         """Give the data set in a transfer syntax."""
-        return b"".join(_encoded(self.elements[tag], transfer_syntax) for tag in sorted(self.elements))
+        return b"".join(encoded(self.elements[tag], transfer_syntax) for tag in sorted(self.elements))
 
     def but(self, *changed: Element) -> Object:
         """Give the object with other elements."""
         return Object(self.sop_instance, {**self.elements, **{each.tag: each for each in changed}})
 
 
-def ct_object(study: int | None = None, *, pixels: int = 0) -> Object:
-    """Give a CT object of a study of its own, or of study number `study`; no value repeats by chance."""
+def ct_object(study: int | None = None, *, pixels: int = 0, request: bool = False) -> Object:
+    """Give a CT object of a study of its own, or of study number `study`; no value repeats by chance.
+
+    With `request` it has a sequence of codes in a sequence of what was requested.
+    """
     number = next(_numbers)
     study = number + 1_000_000 if study is None else study
     instance = f"{ROOT}.1.{number}"
@@ -64,17 +71,31 @@ def ct_object(study: int | None = None, *, pixels: int = 0) -> Object:
         Element(0x0020000D, "UI", uid(f"{ROOT}.2.{study}")),
         Element(0x0020000E, "UI", uid(f"{ROOT}.3.{study}")),
     ]
+    if request:
+        values.append(Element(0x00400275, "SQ", items=((Element(0x00321064, "SQ", items=(_CODE,)), *_REQUEST),)))
     if pixels:
         values.append(Element(0x7FE00010, "OW", bytes(pixels)))
     return Object(instance, {each.tag: each for each in values})
 
 
-def _encoded(one: Element, transfer_syntax: str) -> bytes:
+def encoded(one: Element, transfer_syntax: str) -> bytes:
+    """Give one element in a transfer syntax."""
     if one.encoded is not None:
         return one.encoded
-    vr = "" if transfer_syntax == IMPLICIT else one.vr
-    return element(one.tag, one.value, vr=vr, big_endian=transfer_syntax == BIG_ENDIAN, length=one.length)
+    vr, value, big_endian = "" if transfer_syntax == IMPLICIT else one.vr, one.value, transfer_syntax == BIG_ENDIAN
+    for item in one.items:
+        inside = b"".join(encoded(each, transfer_syntax) for each in item)
+        value += element(0xFFFEE000, inside, big_endian=big_endian)
+    return element(one.tag, value, vr=vr, big_endian=big_endian, length=one.length)
 
 
 def _even(text: str) -> bytes:
     return text.encode() + b" " * (len(text) % 2)
+
+
+_CODE = (
+    Element(0x00080100, "SH", b"CHEAD "),
+    Element(0x00080102, "SH", b"NICIP "),
+    Element(0x00080104, "LO", b"CT Head "),
+)
+_REQUEST = (Element(0x00401001, "SH", b"RP1 "),)
