@@ -35,12 +35,14 @@ class Link:
 class Joined:
     """What became of a study's item: before and after, each None where there is none.
 
-    A study of several items has the first of them here, and stays with all.
+    A study of several items has the first of them here, and stays with all. `opened` says that the item
+    was opened for this study.
     """
 
     taken: Taken
     before: Link | None
     after: Link | None
+    opened: bool = False
 
 
 #: Without images an item in one of these states is as it was before they came.
@@ -88,6 +90,7 @@ def join_items(
     known = items_of_accessions(connection, trust, asked)
     current = {link.item_id for one in with_images for link in links.get(one.row.id, ())}
     rows = _lock_items(connection, current | set(known.values()))
+    existing = current | set(known.values())
     joined = []
     for one in studies:
         before = list(links.get(one.row.id, ()))
@@ -97,7 +100,10 @@ def join_items(
             after += before[1:]
             for link in after:
                 _note_arrival(connection, rows, link.item_id, one, moved=bool(before) and link not in before)
-        joined.append(Joined(one, next(iter(before), None), next(iter(after), None)))
+        first, now = next(iter(before), None), next(iter(after), None)
+        opened = first is None and now is not None and now.item_id not in existing
+        joined.append(Joined(one, first, now, opened))
+        existing |= {now.item_id} if now else set()
     return joined
 
 
