@@ -1,4 +1,4 @@
-"""The hard limits under which the listener works; plain numbers, no reading of settings."""
+"""The hard limits under which the listener works: plain numbers. Pure; no reading of settings."""
 
 from __future__ import annotations
 

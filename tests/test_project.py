@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import typer
 import yaml
+from pydantic.fields import FieldInfo
 
 from api.permissions import Role
 from api.problems import KNOWN
@@ -27,8 +28,10 @@ ROOMS = ("worklist", "allocation", "insight", "dicom_listener", "hl7_listener", 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+CONFORMANCE = ROOT / "docs" / "dicom-conformance.md"
 README = (ROOT / "README.md").read_text()
-PAPERS = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")] + DECISIONS
+PAPERS = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md")]
+PAPERS += [CONFORMANCE, *DECISIONS]
 
 
 # The tree -------------------------------------------------------------------------------------------------
@@ -206,9 +209,15 @@ def test_every_decision_that_a_source_file_names_is_there() -> None:
 def test_the_readme_lists_every_setting_with_its_default_and_meaning() -> None:
     rows = dict(re.findall(r"^\| `(RADPOOL_\w+)` \| (.*) \|$", README, re.MULTILINE))
     assert rows == {
-        f"RADPOOL_{name.upper()}": f"{'none' if field.default is None else field.default} | {field.description}"
+        f"RADPOOL_{name.upper()}": f"{_default(field)} | {field.description}"
         for name, field in Settings.model_fields.items()
     }
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default_factory is not None:
+        return "by the machine"
+    return "none" if field.default is None else str(field.default)
 
 
 def test_the_readme_lists_every_command() -> None:

@@ -1,7 +1,7 @@
 """The form of the journal's records: facts that many objects share, and one line for each object.
 
-Pure. A record is a head (length and CRC-32 of what follows it, and its kind) and a payload in JSON. The number by
-which an object names what it shares holds within one segment. It must not open a file.
+A record is a head (length and CRC-32 of what follows it, and its kind) and a payload in JSON. The number by which an
+object names what it shares holds within one segment. It must not open a file.
 """
 
 from __future__ import annotations
