@@ -67,7 +67,7 @@ class Server:
         return datetime.fromisoformat(self.get("/me")["now"]).astimezone(UTC)
 
 
-def radpool(*words: str) -> str:
+def command(*words: str) -> str:
     """Run a command and give what it printed."""
     done = subprocess.run([sys.executable, "-m", "cli.main", *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -96,9 +96,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     try:
         line = process.stdout.readline()
         assert line, (data / "server.log").read_text()[-2000:]
-        radpool("import", *map(str, NETWORK), "--data", str(data))
-        radpool("user", "add", "manager", "--role", "network_manager", "--data", str(data))
-        token = radpool("token", "--user", "manager", "--data", str(data))
+        command("import", *map(str, NETWORK), "--data", str(data))
+        command("user", "add", "manager", "--role", "network_manager", "--data", str(data))
+        token = command("token", "--user", "manager", "--data", str(data))
         yield Server(data, json.loads(line), {"manager": token})
     finally:
         process.terminate()

@@ -21,7 +21,7 @@ from sqlalchemy import text
 
 from tests.attacks.attacked import PACS, Attacked
 from tests.interop.sample_files import Sample, description, person_name, samples, shipped_files
-from worklist.intake.study import NON_IMAGE_MODALITIES
+from worklist.intake.sop_classes import NON_IMAGE_MODALITIES
 from worklist.item import ItemState
 
 #: What never became an object at the other side: no status, since no context was agreed.
