@@ -35,7 +35,7 @@ class Server:
 
     def radpool(self, *words: str) -> str:
         """Run a command on the server's data folder and give what it printed."""
-        return radpool(*words, "--data", str(self.data))
+        return command(*words, "--data", str(self.data))
 
     def get(self, path: str, user: str = "manager", **params: Any) -> Any:
         """Ask the API as a user."""
