@@ -74,8 +74,8 @@ def command(*words: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.fixture(scope="session")
-def radpool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
+@pytest.fixture(scope="session", name="radpool")
+def small_radpool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
     """Give a radpool with the small network, shared by the tests that count only what they send themselves."""
     with attacked(tmp_path_factory.mktemp("interop")) as running:
         yield running
