@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom._uid_dict import UID_dictionary
 from pydicom.charset import python_encoding
 from pydicom.datadict import tag_for_keyword
-from pydicom.uid import UID_dictionary
 from pynetdicom.ae import ApplicationEntity
 
 from api.dicom_web.limits import StoreLimits
-from api.dicom_web.objects import CANNOT_UNDERSTAND, DATA_SET_DOES_NOT_MATCH_SOP_CLASS, OUT_OF_RESOURCES
 from dicom_listener.admission import RejectionReason
 from dicom_listener.client.commitment_report import ATTEMPT_AFTER_SECONDS
 from dicom_listener.client.enquiries import STUDIES_IN_A_ROUND
@@ -29,6 +28,7 @@ from dicom_listener.header.values import MAX_VALUE_BYTES
 from dicom_listener.limits import Limits
 from dicom_listener.services import availability, performed_procedure_step, storage_commitment
 from dicom_listener.services.performed_procedure_step import NO_LONGER_UPDATED
+from dicom_listener.services.storage import CANNOT_UNDERSTAND, DATA_SET_DOES_NOT_MATCH_SOP_CLASS, OUT_OF_RESOURCES
 from dicom_listener.services.storage_commitment import FAILURES_EXIST, NO_SUCH_OBJECT_INSTANCE
 from dicom_listener.upper_layer.message import ProtocolFault
 from dicom_listener.upper_layer.negotiation import (
