@@ -20,8 +20,9 @@ from api.dicom_web.exchange import Storing
 from api.faults import LastResort
 from api.limits import BodyLimit
 from api.live import Follower
+from api.pacs_calls import PacsCalls
 from api.permissions import RULES
-from api.routes import claims, dicom_web, events, health, metrics, pay, people, work
+from api.routes import claims, dicom_web, events, health, metrics, pay, people, priors, sources, work
 from api.schemas.problem import PROBLEMS
 
 #: Largest request body in bytes.
@@ -41,10 +42,11 @@ def make_app(
     redis_url: str | None = None,
     lease_seconds: float = 1200,
     quiet_seconds: float = 30,
+    pacs_calls: PacsCalls | None = None,
 ) -> FastAPI:
     """Make the application over an engine of the application role.
 
-    `quiet_seconds` is the completeness policy of sources that state none.
+    `quiet_seconds` is the completeness policy of sources that state none; `pacs_calls` asks PACS, left out without TLS.
     """
     follower = Follower(engine, database_url, redis_url)
 
@@ -66,13 +68,14 @@ def make_app(
     )
     app.state.services = Services(engine, lease_seconds)
     app.state.storing = Storing(quiet_seconds)
+    app.state.pacs_calls = pacs_calls or PacsCalls()
     app.state.follower = follower
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.add_middleware(BodyLimit, most_bytes=MAX_BODY_BYTES, streamed=STREAMED)
     app.add_middleware(LastResort)
     problems.install(app)
     v1 = APIRouter(prefix="/api/v1", responses=PROBLEMS)
-    for room in (work, claims, metrics, people, pay, events, dicom_web):
+    for room in (work, priors, claims, metrics, people, pay, events, sources, dicom_web):
         v1.include_router(room.router)
     app.include_router(v1)
     app.include_router(health.router)

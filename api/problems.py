@@ -24,6 +24,7 @@ from allocation.workforce import UnknownReporter
 from api.dicom_web.exchange import TooManyStores, TooSlow
 from api.dicom_web.objects import MalformedBody, TooMuch
 from api.dicom_web.sources import BoundElsewhere, UnknownSource
+from api.pacs_calls import TooManyCalls
 from worklist.item import ForbiddenMove
 from worklist.moves import UnknownItem
 from worklist.settle import AccessionTaken, NothingArriving, UnknownExam
@@ -59,6 +60,7 @@ KNOWN: dict[type[Exception], tuple[int, str, str]] = {
     TooMuch: (413, "body-too-large", "Too large"),
     TooSlow: (408, "too-slow", "The body does not come"),
     TooManyStores: (503, "busy", "Try again"),
+    TooManyCalls: (503, "busy", "Try again"),
     InvalidConfiguration: (422, "invalid-configuration", "The configuration cannot be taken"),
 }
 

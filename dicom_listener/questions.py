@@ -6,13 +6,12 @@ Each function is one transaction. It must not open an association.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, time
-from typing import Any
+from datetime import datetime
 
 from sqlalchemy import Connection, Engine, select, update
 
 from dicom_listener.client.enquiries import Questions
-from dicom_listener.client.query_address import QueryAddress
+from dicom_listener.client.query_address import QueryAddress, stated_address
 from worklist import clock
 from worklist.db.tables.network import source
 from worklist.intake.notices import note_study_at_source, studies_to_ask_about
@@ -47,7 +46,7 @@ class QuestionDesk:
                 .where(source.c.active, source.c.query.is_not(None))
                 .order_by(source.c.ae_title)
             )
-            return [_address(row.ae_title, row.query) for row in rows]
+            return [stated_address(row.ae_title, row.query) for row in rows]
 
     def address_of(self, ae_title: str) -> QueryAddress | None:
         """Give where one source takes our associations."""
@@ -89,9 +88,3 @@ class QuestionDesk:
         if sender is None:
             raise LookupError("a source that the configuration does not know")
         return sender
-
-
-def _address(ae_title: str, query: dict[str, Any]) -> QueryAddress:
-    begins, ends = query.get("from"), query.get("to")
-    window = (time.fromisoformat(begins), time.fromisoformat(ends)) if begins and ends else None
-    return QueryAddress(ae_title, query["host"], query["port"], query["ae_title"], window, bool(query.get("tls")))

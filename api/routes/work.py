@@ -89,7 +89,7 @@ def item(act: Permitted, item_id: int) -> Item:
     """Show one item."""
     with act.transaction() as connection:
         views = read_items(connection, [item_id])
-        if not views or not _may_see(act, connection, item_id, views[0].trust):
+        if not views or not may_see(act, connection, item_id, views[0].trust):
             raise UnknownItem(item_id)
         audit.append(
             connection,
@@ -106,7 +106,7 @@ def eligibility(act: Permitted, item_id: int) -> dict[str, Any]:
     """Say of each reporter whether they may report the item, with every condition and what decided it."""
     with act.transaction() as connection:
         row = load_item_row(connection, item_id)
-        if row is None or not _may_see(act, connection, item_id, row.trust_ods):
+        if row is None or not may_see(act, connection, item_id, row.trust_ods):
             raise UnknownItem(item_id)
         work, moment = work_of_item(connection, row), now(connection)
         verdicts = [(one, judge(one, work, moment)) for one in load_reporters(connection).values()]
@@ -210,7 +210,7 @@ def _trust_filter(act: Act, wanted: str | None) -> str | None:
     return act.principal.trust
 
 
-def _may_see(act: Act, connection: Connection, item_id: int, trust: str) -> bool:
+def may_see(act: Act, connection: Connection, item_id: int, trust: str) -> bool:
     """Whether an item is theirs: their trust's, the network's to see, or theirs to open as a reporter."""
     if act.principal.sees_trust(trust):
         return True

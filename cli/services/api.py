@@ -11,19 +11,23 @@ import uvicorn
 from sqlalchemy import Engine
 
 from api.app import make_app
+from api.pacs_calls import PacsCalls
 from cli.settings import Settings
+from dicom_listener.tls import client_context
 
 
 def run(
     listening_socket: socket.socket, engine: Engine, database_url: str, settings: Settings, stop: threading.Event
 ) -> None:
     """Serve until `stop`; requests in hand are finished first."""
+    tls = client_context(*settings.dicom_tls) if settings.dicom_tls else None
     app = make_app(
         engine,
         database_url,
         redis_url=settings.redis_url,
         lease_seconds=settings.lease_seconds,
         quiet_seconds=settings.quiet_seconds,
+        pacs_calls=PacsCalls(settings.ae_title or "RADPOOL", tls),
     )
     config = uvicorn.Config(
         app,

@@ -12,6 +12,7 @@ import ssl
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from threading import Lock
 from time import monotonic
 from typing import Any
@@ -37,8 +38,24 @@ _library_log.addHandler(logging.NullHandler())
 _library_log.propagate = False
 
 
+class WhyNot(StrEnum):
+    """Why a PACS could not be asked, or gave no answer."""
+
+    NO_TLS = "no-tls"
+    NO_CONNECTION = "no-connection"
+    REJECTED = "rejected"
+    NOT_OFFERED = "not-offered"
+    NO_ANSWER = "no-answer"
+    FAILED = "failed"
+    NO_IDENTIFIER = "no-identifier"
+
+
 class Unreachable(Exception):
     """A PACS that did not accept an association for what is asked; nothing of its answer is repeated."""
+
+    def __init__(self, why: WhyNot) -> None:
+        super().__init__(why.value)
+        self.why = why
 
 
 @contextmanager
@@ -58,7 +75,7 @@ def associated(
         context given.
     """
     if address.tls and tls is None:
-        raise Unreachable
+        raise Unreachable(WhyNot.NO_TLS)
     with _turns[address.host, address.port]:
         association = _associate(address, sop_class_uid, manners, tls if address.tls else None, role)
         try:
@@ -83,6 +100,7 @@ def _associate(
     entity.implementation_version_name = IMPLEMENTATION_VERSION_NAME
     entity.connection_timeout = manners.connect_seconds
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = manners.answer_seconds
+    opened: list[None] = []
     association = entity.associate(
         address.host,
         address.port,
@@ -90,14 +108,22 @@ def _associate(
         ae_title=address.ae_title,
         ext_neg=[role] if role else None,
         tls_args=(tls, address.host) if tls else None,
-        evt_handlers=[(evt.EVT_CONN_OPEN, _bound_reading, [manners])],
+        evt_handlers=[(evt.EVT_CONN_OPEN, _bound_reading, [manners, opened])],
     )
     if not association.is_established:
-        raise Unreachable
+        raise Unreachable(_why_not(association) if opened else WhyNot.NO_CONNECTION)
     return association
 
 
-def _bound_reading(event: evt.Event, manners: Manners) -> None:
+def _why_not(association: Association) -> WhyNot:
+    """Say why a peer that took the connection is not associated with us."""
+    if association.is_rejected:
+        return WhyNot.REJECTED
+    return WhyNot.NOT_OFFERED if association.rejected_contexts else WhyNot.NO_ANSWER
+
+
+def _bound_reading(event: evt.Event, manners: Manners, opened: list[None]) -> None:
+    opened.append(None)
     transport: Any = event.assoc.dul.socket
     transport.recv = _bounded_recv(transport.socket, manners)
 

@@ -106,10 +106,15 @@ def ask_study(pacs: Asking, study_instance_uid: str) -> StudyAtSource | None:
 
 def ask_priors(pacs: Asking, patient_identifier: str, issuer: str | None = None) -> tuple[StudyAtSource, ...]:
     """Ask for a patient's studies; none for an identifier that would match others'. Raises `QueryFailed`."""
-    if not patient_identifier or not _WILDCARDS.isdisjoint(patient_identifier + (issuer or "")):
+    if not names_one_patient(patient_identifier, issuer):
         return ()
     studies, _ = pacs.find(_identifier(PatientID=patient_identifier, IssuerOfPatientID=issuer or ""))
     return tuple(study for study in studies if study.patient_identifier == patient_identifier)
+
+
+def names_one_patient(patient_identifier: str, issuer: str | None) -> bool:
+    """Tell whether an identifier can be asked about: it is there, and would not match others' as a pattern."""
+    return bool(patient_identifier) and _WILDCARDS.isdisjoint(patient_identifier + (issuer or ""))
 
 
 def sweep(pacs: Asking, first: date, last: date) -> Iterator[StudyAtSource]:

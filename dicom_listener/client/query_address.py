@@ -5,8 +5,10 @@ Pure: plain data. It must not read the configuration or open anything.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import time
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +42,10 @@ class Manners:
     pause_seconds: float = 0.2
     max_answers: int = 1000
     max_bytes: int = 32 * 1024 * 1024
+
+
+def stated_address(source: str, query: Mapping[str, Any]) -> QueryAddress:
+    """Give the address that the configuration states as a source's `query`."""
+    begins, ends = query.get("from"), query.get("to")
+    window = (time.fromisoformat(begins), time.fromisoformat(ends)) if begins and ends else None
+    return QueryAddress(source, query["host"], query["port"], query["ae_title"], window, bool(query.get("tls")))

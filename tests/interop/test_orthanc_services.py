@@ -18,7 +18,7 @@ from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from dicom_listener.client.commitment_report import CommitmentReports
-from dicom_listener.client.echo import answers_echo
+from dicom_listener.client.echo import why_no_echo
 from dicom_listener.client.find import ask_priors, ask_study, asking, sweep
 from dicom_listener.client.query_address import QueryAddress
 from dicom_listener.services.normalized import normalized_services
@@ -115,7 +115,7 @@ def test_orthanc_answers_our_queries(tmp_path: Path) -> None:
             path = tmp_path / "object.dcm"
             data_set.save_as(path, enforce_file_format=True)
             client.post("/instances", content=path.read_bytes()).raise_for_status()
-        assert answers_echo(address, MANNERS)
+        assert why_no_echo(address, MANNERS) is None
         with asking(address, MANNERS) as pacs:
             study = ask_study(pacs, "1.2.826.0.1.3680043.8.498.7")
             unknown = ask_study(pacs, "1.2.3")

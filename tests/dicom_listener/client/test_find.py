@@ -20,8 +20,8 @@ from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pynetdicom import evt
 
-from dicom_listener.client.association import Unreachable
-from dicom_listener.client.echo import answers_echo
+from dicom_listener.client.association import Unreachable, WhyNot
+from dicom_listener.client.echo import why_no_echo
 from dicom_listener.client.find import QueryFailed, ask_priors, ask_study, asking, sweep
 from dicom_listener.client.query_address import QueryAddress
 from tests.dicom_listener.client.pacs_peers import MANNERS, archived, dcmqrscp, free_port, scripted_pacs
@@ -68,14 +68,14 @@ def test_dcmtk_s_archive_tells_a_patient_s_studies_and_those_of_a_day(tmp_path: 
 
 def test_an_echo_is_answered_by_ourselves() -> None:
     with running_listener() as listener:
-        assert answers_echo(QueryAddress("PACS_WEST1", HOST, listener.port, "RADPOOL"), MANNERS)
+        assert why_no_echo(QueryAddress("PACS_WEST1", HOST, listener.port, "RADPOOL"), MANNERS) is None
 
 
 # pynetdicom leaves the socket of a refused connection to the garbage collector
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_nobody_there_answers_no_echo_and_can_be_asked_nothing() -> None:
     address = QueryAddress("PACS_WEST1", HOST, free_port(), "PACS")
-    assert not answers_echo(address, MANNERS)
+    assert why_no_echo(address, MANNERS) is WhyNot.NO_CONNECTION
     with pytest.raises(Unreachable), asking(address, MANNERS):
         pass
 

@@ -1,0 +1,90 @@
+"""Reads what came before of an item's patient: items of the same trust, and the PACS that can be asked for more.
+
+Row-level security decides whether the patient is the viewer's to see. Reading is an act: callers append the audit
+entry in the same transaction. It must not ask a PACS.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection, exists, select
+
+from worklist.db.tables.network import source
+from worklist.db.tables.work import item, item_study, patient, study
+from worklist.item import ItemState
+from worklist.item_view import ItemView, read_items
+
+#: The newest so many items are given.
+_MOST_PRIORS = 200
+#: So many PACS of a trust are asked, those that sent the item's images first.
+_MOST_ASKED = 3
+_NO_PRIORS = (ItemState.ORDERED.value, ItemState.CANCELLED.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """An item of the same patient, and the local day of its exam where it is known."""
+
+    view: ItemView
+    exam_date: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What is known of a patient besides one item, the newest first.
+
+    `identifier` and `issuer` are the trust's own for the patient. `asked` are sources of the trust that take queries:
+    AE title, and what the configuration states of them.
+    """
+
+    identifier: str | None
+    issuer: str | None
+    priors: tuple[Prior, ...]
+    asked: tuple[tuple[str, dict[str, Any]], ...]
+
+
+def read_history(connection: Connection, item_id: int) -> History | None:
+    """Give what came before of an item's patient; None when the patient is not this viewer's to see."""
+    known = connection.execute(
+        select(item.c.trust_ods, patient.c.id, patient.c.identifier, patient.c.issuer)
+        .join(patient, patient.c.id == item.c.patient_id)
+        .where(item.c.id == item_id)
+    ).one_or_none()
+    if known is None:
+        return None
+    days = {
+        row.id: row.exam_date
+        for row in connection.execute(
+            select(item.c.id, item.c.exam_date)
+            .where(
+                item.c.patient_id == known.id,
+                item.c.trust_ods == known.trust_ods,
+                item.c.id != item_id,
+                item.c.state.not_in(_NO_PRIORS),
+            )
+            .order_by(item.c.exam_date.desc().nulls_last(), item.c.id.desc())
+            .limit(_MOST_PRIORS)
+        )
+    }
+    priors = tuple(Prior(view, days[view.id]) for view in read_items(connection, list(days)))
+    return History(
+        known.identifier, known.issuer or None, priors, _sources_to_ask(connection, item_id, known.trust_ods)
+    )
+
+
+def _sources_to_ask(connection: Connection, item_id: int, trust: str) -> tuple[tuple[str, dict[str, Any]], ...]:
+    sent = exists().where(
+        item_study.c.item_id == item_id,
+        study.c.id == item_study.c.study_id,
+        study.c.source_ae_title == source.c.ae_title,
+    )
+    rows = connection.execute(
+        select(source.c.ae_title, source.c.query)
+        .where(source.c.trust_ods == trust, source.c.active, source.c.query.is_not(None))
+        .order_by(sent.desc(), source.c.ae_title)
+        .limit(_MOST_ASKED)
+    )
+    return tuple((row.ae_title, row.query) for row in rows)
