@@ -16,6 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.attacks.attacked import Attacked, attacked
+
 ROOT = Path(__file__).parents[2]
 NETWORK = [
     *(ROOT / "worklist" / "data" / "demonstration").glob("*.toml"),
@@ -70,6 +72,13 @@ def radpool(*words: str) -> str:
     done = subprocess.run([sys.executable, "-m", "cli.main", *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def radpool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
+    """Give a radpool with the small network, shared by the tests that count only what they send themselves."""
+    with attacked(tmp_path_factory.mktemp("interop")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
