@@ -47,7 +47,9 @@ def make_certificates(folder: Path) -> Certificates:
     authority.write_bytes(ours.certificate.public_bytes(Encoding.PEM))
     return Certificates(
         authority=authority,
-        server=ours.issue(folder, "radpool.test", ExtendedKeyUsageOID.SERVER_AUTH),
+        server=ours.issue(
+            folder, "radpool.test", ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
+        ),  # it also opens associations
         client=ours.issue(folder, "pacs-a.test", ExtendedKeyUsageOID.CLIENT_AUTH),
         other_client=ours.issue(folder, "pacs-b.test", ExtendedKeyUsageOID.CLIENT_AUTH),
         expired_client=ours.issue(folder, "pacs-expired.test", ExtendedKeyUsageOID.CLIENT_AUTH, days=(-30, -1)),
@@ -74,7 +76,7 @@ class _Authority:
         return cls(certificate, key)
 
     def issue(
-        self, folder: Path, name: str, purpose: x509.ObjectIdentifier, days: tuple[int, int] = (-1, 30)
+        self, folder: Path, name: str, *purposes: x509.ObjectIdentifier, days: tuple[int, int] = (-1, 30)
     ) -> Credentials:
         """Issue for a name and the loopback's addresses, valid from and until so many days from now."""
         key = ec.generate_private_key(ec.SECP256R1())
@@ -84,7 +86,7 @@ class _Authority:
             _builder(subject, self.certificate.subject, key.public_key(), days)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_usage(signs_certificates=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
             .add_extension(x509.SubjectAlternativeName(places), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
             .sign(self.key, hashes.SHA256())
