@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -69,13 +70,17 @@ class Book:
         return f"objects={objects} sent_again={self.again} struck_before_the_response={self.unanswered}"
 
 
+def _kill_of(killed: Attacked, chance: random.Random, victims: Callable[[Attacked, random.Random], list[int]]) -> None:
+    kill(victims(killed, chance))
+
+
 @KILLS
 def test_killed_listener_processes_lose_and_double_nothing(killed: Attacked, tmp_path: Path, kills: int) -> None:
     chance = random.Random(SEED)
     book = Book()
     for _ in range(kills):
         victims = chance.choice([the_acceptor, a_worker, a_worker, acceptor_and_workers])
-        attack(killed, tmp_path, chance, book, lambda victims=victims: kill(victims(killed, chance)))
+        attack(killed, tmp_path, chance, book, partial(_kill_of, killed, chance, victims))
     print(f"seed={SEED} kills={kills} {book}")
     hold_to(killed, book)
 
