@@ -15,6 +15,18 @@ import pytest
 
 from cli.demonstration.studies import studies
 from tests.interop.conftest import Server
+from tests.interop.sample_files import samples, shipped_files
+
+#: Shipped files in seven compressed transfer syntaxes, one of each.
+COMPRESSED = {
+    "JPEG-LL.dcm",
+    "JPEG2000.dcm",
+    "JPGExtended.dcm",
+    "MR_small_RLE.dcm",
+    "MR_small_jp2klossless.dcm",
+    "MR_small_jpeg_ls_lossless.dcm",
+    "SC_rgb_small_odd_jpeg.dcm",
+}
 
 pytestmark = pytest.mark.skipif(shutil.which("Orthanc") is None, reason="Orthanc is not installed (apt: orthanc)")
 
@@ -73,6 +85,19 @@ def test_studies_that_orthanc_stores_to_us_stand_on_the_worklist(
     found = server.settled(lambda: sum(item["state"] in ready for item in server.worklist()), len(made))
     assert found == len(made)
     assert {item["trust"] for item in server.worklist()} == {"RZ4"}
+
+
+def test_orthanc_stores_compressed_objects_as_they_are(server: Server, orthanc: httpx.Client, tmp_path: Path) -> None:
+    compressed = [path for path in shipped_files() if path.name in COMPRESSED]
+    sent = list(samples(compressed, tmp_path, 6000))
+    assert len({one.transfer_syntax_uid for one in sent}) == len(sent) == len(COMPRESSED)
+    kept = [orthanc.post("/instances", content=one.path.read_bytes()).raise_for_status().json()["ID"] for one in sent]
+    before = len(server.worklist())
+
+    stored = orthanc.post("/modalities/radpool/store", json=kept).raise_for_status().json()
+
+    assert (stored["InstancesCount"], stored["FailedInstancesCount"]) == (len(sent), 0)
+    assert server.settled(lambda: len(server.worklist()), before + len(sent)) == before + len(sent)
 
 
 def _free_port() -> int:
