@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from itertools import count
@@ -19,7 +19,7 @@ from pynetdicom.association import Association
 
 from dicom_listener.client.association import associated
 from dicom_listener.client.query_address import Manners, QueryAddress
-from dicom_listener.client.study_answer import KEYS, read_answer
+from dicom_listener.client.study_answer import KEYS, issuer_of, read_answer
 from dicom_listener.conformance import STUDY_ROOT_FIND, Status
 from worklist.intake.study import StudyAtSource
 
@@ -52,8 +52,12 @@ class Asking:
         self._message_ids = count(1)
         self._not_before = 0.0
 
-    def find(self, identifier: Dataset) -> tuple[list[StudyAtSource], bool]:
+    def find(
+        self, identifier: Dataset, fits: Callable[[Dataset], bool] = lambda _: True
+    ) -> tuple[list[StudyAtSource], bool]:
         """Give the studies that a peer names, and whether those are all; beyond the bound it is told to stop.
+
+        An answer that does not fit is left out.
 
         Raises
         ------
@@ -77,8 +81,8 @@ class Asking:
             elif number > most + _MOST_AFTER_CANCEL:
                 self._association.abort()
                 raise QueryFailed(None)
-            elif number <= most and answer is not None and (study := read_answer(answer, self.source)) is not None:
-                studies.append(study)
+            elif number <= most and answer is not None and fits(answer):
+                studies += filter(None, [read_answer(answer, self.source)])
         self._not_before = monotonic() + self._manners.pause_seconds
         if code not in _DONE:
             raise QueryFailed(code)
@@ -105,10 +109,16 @@ def ask_study(pacs: Asking, study_instance_uid: str) -> StudyAtSource | None:
 
 
 def ask_priors(pacs: Asking, patient_identifier: str, issuer: str | None = None) -> tuple[StudyAtSource, ...]:
-    """Ask for a patient's studies; none for an identifier that would match others'. Raises `QueryFailed`."""
+    """Ask for a patient's studies; none for an identifier that would match others'. Raises `QueryFailed`.
+
+    A PACS that does not know issuers may answer with somebody else who has the number by another issuer.
+    """
     if not names_one_patient(patient_identifier, issuer):
         return ()
-    studies, _ = pacs.find(_identifier(PatientID=patient_identifier, IssuerOfPatientID=issuer or ""))
+    studies, _ = pacs.find(
+        _identifier(PatientID=patient_identifier, IssuerOfPatientID=issuer or ""),
+        lambda answer: issuer is None or issuer_of(answer) in {None, issuer},
+    )
     return tuple(study for study in studies if study.patient_identifier == patient_identifier)
 
 

@@ -53,6 +53,11 @@ def read_answer(answer: Dataset, source: str) -> StudyAtSource | None:
     )
 
 
+def issuer_of(answer: Dataset) -> str | None:
+    """Give who issued the patient's identifier by an answer; None when it does not say so."""
+    return AttributeReader.of_data_set(_elements(answer), {}).text("IssuerOfPatientID")
+
+
 def _elements(answer: Dataset) -> Elements:
     """Give the values as they were sent: pydicom decodes one when it is first looked at, and we do that ourselves."""
     elements: Elements = {}

@@ -15,6 +15,7 @@ from pydicom.datadict import tag_for_keyword
 from pynetdicom.ae import ApplicationEntity
 
 from api.dicom_web.limits import StoreLimits
+from api.pacs_calls import PacsCalls
 from dicom_listener.admission import RejectionReason
 from dicom_listener.client.commitment_report import ATTEMPT_AFTER_SECONDS
 from dicom_listener.client.enquiries import STUDIES_IN_A_ROUND
@@ -163,6 +164,8 @@ def test_the_limits_are_those_of_the_statement(heading: str, place: int, limits:
 
 def test_the_enquirer_calls_itself_what_the_statement_says() -> None:
     assert f"`{Manners().calling_ae_title}` without one" in STATEMENT
+    asked = PacsCalls()._manners
+    assert f"answers within\n{asked.answer_seconds:g} s and {asked.max_answers} of them at most" in STATEMENT
     assert f"announces PDUs of {ApplicationEntity().maximum_pdu_size} bytes" in STATEMENT
 
 

@@ -153,6 +153,19 @@ def test_an_identifier_that_would_match_others_is_not_asked_about(identifier: st
     assert asked == []
 
 
+def test_a_number_of_another_issuer_is_somebody_else() -> None:
+    def find(event: evt.Event) -> Answers:
+        for number, issuer in enumerate(("RXA", "RXB", "", None)):
+            values = {} if issuer is None else {"IssuerOfPatientID": issuer}
+            yield 0xFF00, answer(StudyInstanceUID=f"1.2.3.{number}", PatientID="P1", **values)
+
+    with scripted_pacs(find) as address, asking(address, MANNERS) as pacs:
+        found = [each.study_instance_uid for each in ask_priors(pacs, "P1", "RXA")]
+        any_issuer = ask_priors(pacs, "P1")
+    assert found == ["1.2.3.0", "1.2.3.2", "1.2.3.3"]
+    assert len(any_issuer) == 4
+
+
 def test_beyond_the_bound_the_pacs_is_told_to_stop_and_can_be_asked_again() -> None:
     sent = []
 
