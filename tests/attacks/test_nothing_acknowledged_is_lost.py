@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -39,6 +40,9 @@ PATIENCE_SECONDS = 90.0
 
 KILLS = pytest.mark.parametrize("kills", [8, pytest.param(500, marks=pytest.mark.proof, id="long")])
 RESTARTS = pytest.mark.parametrize("restarts", [2, pytest.param(50, marks=pytest.mark.proof, id="long")])
+
+#: Gives the processes of a listener that are to die.
+Victims = Callable[[Attacked, random.Random], list[int]]
 
 _studies = count(5000)
 
@@ -74,8 +78,7 @@ def test_killed_listener_processes_lose_and_double_nothing(killed: Attacked, tmp
     chance = random.Random(SEED)
     book = Book()
     for _ in range(kills):
-        victims = chance.choice([the_acceptor, a_worker, a_worker, acceptor_and_workers])
-        attack(killed, tmp_path, chance, book, lambda victims=victims: kill(victims(killed, chance)))
+        attack(killed, tmp_path, chance, book, partial(kill, chance.choice(VICTIMS), killed, chance))
     print(f"seed={SEED} kills={kills} {book}")
     hold_to(killed, book)
 
@@ -162,8 +165,8 @@ def hold_to(killed: Attacked, book: Book) -> None:
     killed.server.command("verify-audit")
 
 
-def kill(pids: list[int]) -> None:
-    for pid in pids:
+def kill(victims: Victims, killed: Attacked, chance: random.Random) -> None:
+    for pid in victims(killed, chance):
         os.kill(pid, signal.SIGKILL)
 
 
@@ -190,6 +193,9 @@ def listener(killed: Attacked) -> int:
 def workers(killed: Attacked) -> list[int]:
     until(lambda: children_of(listener(killed)))
     return sorted(children_of(listener(killed)))
+
+
+VICTIMS: tuple[Victims, ...] = (the_acceptor, a_worker, a_worker, acceptor_and_workers)
 
 
 def restart_postgresql(killed: Attacked) -> float:
