@@ -113,7 +113,7 @@ class JournalReader:
     def _read_segment(self, segment: _Segment) -> Iterator[Entry]:
         while segment.path.name in self._segments:
             size = segment.size
-            octets = os.pread(segment.descriptor, _READ_BYTES, segment.read)
+            octets = os.pread(segment.descriptor, min(_READ_BYTES, size - segment.read), segment.read)
             position = begun = segment.read
             for record, end in self._records(segment, octets):
                 position = begun + end

@@ -20,8 +20,8 @@ from worklist.intake.study import ReceivedObject
 from worklist.local_time import LocalTime
 
 HEAD = Struct("<LLc")
-#: A head that claims more is none.
-MAX_PAYLOAD_BYTES = 1024 * 1024
+#: A head that claims more is none. A header of a mebibyte may state some thousand codes, and take twice as much here.
+MAX_PAYLOAD_BYTES = 8 * 1024 * 1024
 
 _LIKE, _OBJECT = b"L", b"O"
 _RECEIVED = TypeAdapter(ReceivedObject)
@@ -42,7 +42,13 @@ class ObjectRecord:
 
 
 def pack_like(number: int, like: ReceivedObject) -> bytes:
-    """Write what objects to come share under a number."""
+    """Write what objects to come share under a number.
+
+    Raises
+    ------
+    ValueError
+        When it is longer than any record may be.
+    """
     return _framed(_LIKE, json.dumps(number).encode() + b" " + _RECEIVED.dump_json(like))
 
 
@@ -82,6 +88,8 @@ def unpack(octets: bytes, position: int) -> tuple[tuple[int, ReceivedObject] | O
 
 
 def _framed(kind: bytes, payload: bytes) -> bytes:
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        raise ValueError("a record of the journal is too long")
     return HEAD.pack(len(payload), crc32(payload), kind) + payload
 
 

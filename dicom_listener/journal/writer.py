@@ -53,6 +53,8 @@ class JournalWriter:
         ------
         OSError
             When it could not be written whole; nothing of it is left then.
+        ValueError
+            When it is too long to be written at all.
         """
         with self._lock:
             descriptor = self._open()

@@ -41,6 +41,9 @@ PATIENCE_SECONDS = 90.0
 KILLS = pytest.mark.parametrize("kills", [8, pytest.param(500, marks=pytest.mark.proof, id="long")])
 RESTARTS = pytest.mark.parametrize("restarts", [2, pytest.param(50, marks=pytest.mark.proof, id="long")])
 
+#: Gives the processes of a listener that are to die.
+Victims = Callable[[Attacked, random.Random], list[int]]
+
 _studies = count(5000)
 
 
@@ -70,17 +73,12 @@ class Book:
         return f"objects={objects} sent_again={self.again} struck_before_the_response={self.unanswered}"
 
 
-def _kill_of(killed: Attacked, chance: random.Random, victims: Callable[[Attacked, random.Random], list[int]]) -> None:
-    kill(victims(killed, chance))
-
-
 @KILLS
 def test_killed_listener_processes_lose_and_double_nothing(killed: Attacked, tmp_path: Path, kills: int) -> None:
     chance = random.Random(SEED)
     book = Book()
     for _ in range(kills):
-        victims = chance.choice([the_acceptor, a_worker, a_worker, acceptor_and_workers])
-        attack(killed, tmp_path, chance, book, partial(_kill_of, killed, chance, victims))
+        attack(killed, tmp_path, chance, book, partial(kill, chance.choice(VICTIMS), killed, chance))
     print(f"seed={SEED} kills={kills} {book}")
     hold_to(killed, book)
 
@@ -167,8 +165,8 @@ def hold_to(killed: Attacked, book: Book) -> None:
     killed.server.command("verify-audit")
 
 
-def kill(pids: list[int]) -> None:
-    for pid in pids:
+def kill(victims: Victims, killed: Attacked, chance: random.Random) -> None:
+    for pid in victims(killed, chance):
         os.kill(pid, signal.SIGKILL)
 
 
@@ -195,6 +193,9 @@ def listener(killed: Attacked) -> int:
 def workers(killed: Attacked) -> list[int]:
     until(lambda: children_of(listener(killed)))
     return sorted(children_of(listener(killed)))
+
+
+VICTIMS: tuple[Victims, ...] = (the_acceptor, a_worker, a_worker, acceptor_and_workers)
 
 
 def restart_postgresql(killed: Attacked) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicom_listener.journal.reader import JournalReader
+from dicom_listener.journal.record import MAX_PAYLOAD_BYTES
 from dicom_listener.journal.writer import JournalWriter
 from tests.dicom_listener.journal.journals import header, like
-from worklist.intake.study import ReceivedObject
+from worklist.intake.study import Code, ReceivedObject
 
 
 def files(folder: Path) -> list[str]:
@@ -95,6 +97,26 @@ def test_a_segment_that_grew_is_not_finished(tmp_path: Path) -> None:
     later = writer.append(header(like(), 2), awaited=False)
     writer.finish(place.segment, place.end)
     assert writer.append(header(like(), 3), awaited=False).segment == later.segment
+
+
+def test_the_longest_header_comes_back_and_what_was_appended_after_it_too(tmp_path: Path) -> None:
+    """As many codes as are read, each as long as a code may be, in letters that take more bytes here than as sent."""
+    codes = tuple(Code(f"{number:ä>64}", "ö" * 64, "ü" * 64) for number in range(64 * 64))
+    writer, reader, longest = JournalWriter(tmp_path), JournalReader(tmp_path), replace(like(), requested_codes=codes)
+    writer.append(header(longest, 1), awaited=False)
+    writer.append(header(like(), 2), awaited=False)
+    assert [entry.received for entry in reader.read(9)] == [
+        header(longest, 1).received(),
+        header(like(), 2).received(),
+    ]
+
+
+def test_a_header_that_is_too_long_is_not_begun(tmp_path: Path) -> None:
+    writer, reader = JournalWriter(tmp_path), JournalReader(tmp_path)
+    with pytest.raises(ValueError, match="too long"):
+        writer.append(header(replace(like(), study_description="ä" * MAX_PAYLOAD_BYTES), 1), awaited=False)
+    writer.append(header(like(), 2), awaited=False)
+    assert [entry.received for entry in reader.read(9)] == [header(like(), 2).received()]
 
 
 def test_a_record_that_its_writer_died_in_was_never_acknowledged_and_goes(tmp_path: Path) -> None:
