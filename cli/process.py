@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable
 from types import TracebackType
 
@@ -22,6 +23,9 @@ def configure_logs(level: str, service: str) -> None:
     handler.setFormatter(_PlacesOnly(f"%(asctime)s %(levelname)s [{service}] %(name)s: %(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    for library in ("pydicom", "pynetdicom"):
+        logging.getLogger(library).setLevel(logging.CRITICAL + 1)  # they quote what a peer sent
+    warnings.simplefilter("ignore")  # and so may what is said by warnings
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -24,15 +24,15 @@ PARTS = (
 )
 
 
-def test_an_allowed_peer_is_answered_within_a_second_beside_150_partial_pdus_and_40_silent_connections(
+def test_an_allowed_peer_is_answered_within_a_second_beside_200_partial_pdus_and_50_silent_connections(
     radpool: Attacked,
 ) -> None:
     with ExitStack() as open_until_the_end:
         strangers = []
         began = time.monotonic()
-        for number in range(190):
+        for number in range(250):
             stranger = open_until_the_end.enter_context(radpool.peer(ELSEWHERE[number % 4]))
-            if number < 150:
+            if number < 200:
                 stranger.send(PARTS[number % len(PARTS)])
             strangers.append(stranger)
         echoes = []
