@@ -76,7 +76,7 @@ def file_report(
     NotEligible
         If the reporter may not report this (any more), or not with this status.
     StillArriving
-        If it is to be verified and its images still come (docs/decisions/0013-completeness-as-policy.md).
+        If it is to be verified and its images still come (docs/decisions/0016-completeness-as-policy.md).
     """
     reporter = lock_reporter(connection, reporter_id)
     held = hold(connection, reporter_id, claim_id)

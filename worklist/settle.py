@@ -151,6 +151,7 @@ def complete(
     arriving = [row for row in _lock_studies(connection, item_id) if row.completed_at is None]
     if not arriving:
         raise NothingArriving(item_id)
+    hold_cut(connection)  # before the item, which the row below refers to
     connection.execute(
         insert(forced_completion).values(
             item_id=item_id, trust_ods=trust, actor=actor, reason=reason.value, note=note or None
@@ -199,5 +200,5 @@ def _join(connection: Connection, actor: str, row: Row[Any], order: Row[Any]) ->
     connection.execute(update(item_study).where(item_study.c.item_id == row.id).values(item_id=order.id))
     close_doubts(connection, row.id, "missing-accession-number", by=actor, outcome=f"images are of item {order.id}")
     withdraw_readings(connection, row.id)
-    make_move(connection, row, Move.CANCELLED, dimensions={"joined_to": order.id})
+    make_move(connection, row, Move.CANCELLED, dimensions={"joined_to": order.id}, arriving=False)
     make_move(connection, order, Move.IMAGES_ARRIVED, dimensions={"joined_from": row.id})

@@ -80,7 +80,7 @@ class JournalReader:
     def give_again(self) -> None:
         """Give again what was given since the last `advance`."""
         for segment in self._segments.values():
-            segment.read = segment.taken
+            segment.read, segment.ended_at = segment.taken, -1
 
     def idle(self) -> list[Place]:
         """Give the segments that are taken in to their end and still open."""

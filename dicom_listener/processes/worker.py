@@ -100,7 +100,7 @@ class Worker:
                 connection = secured = self._protected(number, connection)
                 subject = certificate_subject(secured, self._limits.association_seconds)
                 peer = Peer(address, protected=True, certificate_subject=subject)
-            Association(
+            association = Association(
                 connection,
                 peer,
                 limits=self._limits,
@@ -109,7 +109,10 @@ class Worker:
                 drain=self._drain,
                 log=self._log,
                 on_established=partial(self._establish, number, address),
-            ).run()
+            )
+            association.run()
+            if association.begun_with_tls:
+                raise NotProtected("TLS on the unprotected port")
         except NotProtected as failed:
             self._log.warning("TLS refused: peer=%s why=%s", address, failed)
             if self._on_unprotected is not None:

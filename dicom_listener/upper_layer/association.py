@@ -46,6 +46,8 @@ from dicom_listener.upper_layer.stream import DeadlinePassed, Drain, ListenerSto
 Service = Callable[[Message, Source], Response]
 
 _FIXED_ASSOCIATE_RQ_BYTES = 68
+#: The content type with which a TLS connection begins (RFC 8446, 5.1); no PDU has it.
+_TLS_HANDSHAKE = 0x16
 #: A peer that leaves more reports than this unanswered while it asks for others is given up.
 _MOST_WAITING_REPORTS = 4
 
@@ -81,6 +83,7 @@ class Association:
         self._pdu_length = 0
         self._fault: ProtocolFault | None = None
         self._ending = "closed by peer"
+        self._begun_with_tls = False
         self._request: Request | None = None
         self._source: Source | None = None
         self._rejection = Rejection(RejectionReason.NO_REASON_GIVEN)
@@ -91,6 +94,11 @@ class Association:
         self._reports: deque[tuple[AcceptedContext, Report]] = deque()
         self._reports_sent = 0
         self._awaits_answer = False
+
+    @property
+    def begun_with_tls(self) -> bool:
+        """Whether the peer began with a TLS handshake where an A-ASSOCIATE-RQ belongs."""
+        return self._begun_with_tls
 
     def run(self) -> None:
         """Serve the association until its transport connection is closed."""
@@ -177,6 +185,7 @@ class Association:
         )
         event = PDU_EVENTS.get(pdu_type)
         if event is None:
+            self._begun_with_tls = self._state is State.STA2 and pdu_type == _TLS_HANDSHAKE
             raise ProtocolFault("PDU type unknown", ProtocolFault.UNRECOGNIZED_PDU)
         return event
 

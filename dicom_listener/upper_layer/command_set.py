@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from struct import Struct, error, pack
+from functools import lru_cache
+from struct import Struct, pack
 
-from pydicom.uid import ImplicitVRLittleEndian
-
-from dicom_listener.header.data_elements import Ending, NestedTooDeep, Octets, read_elements, wanted_tags
+from dicom_listener.header.data_elements import Octets
 
 C_STORE_RQ = 0x0001
 C_ECHO_RQ = 0x0030
@@ -25,27 +24,12 @@ NO_DATA_SET = 0x0101
 _DATA_SET = 0x0001
 
 _US = Struct("<H")
-_WANTED = wanted_tags(
-    "AffectedSOPClassUID",
-    "RequestedSOPClassUID",
-    "CommandField",
-    "MessageID",
-    "MessageIDBeingRespondedTo",
-    "CommandDataSetType",
-    "Status",
-    "AffectedSOPInstanceUID",
-    "RequestedSOPInstanceUID",
-    "ActionTypeID",
-)
-_NUMBERS = (
-    "CommandField",
-    "CommandDataSetType",
-    "MessageID",
-    "MessageIDBeingRespondedTo",
-    "Status",
-    "ActionTypeID",
-)
-_LAST = 0x0000FFFF
+_ANSWER = Struct("<HHLHHHLH")
+_ELEMENT = Struct("<HHL")
+#: Elements by number, all of group 0000 (PS3.7, Table E.1-1).
+_AFFECTED_SOP_CLASS_UID, _REQUESTED_SOP_CLASS_UID, _COMMAND_FIELD = 0x0002, 0x0003, 0x0100
+_MESSAGE_ID, _MESSAGE_ID_BEING_RESPONDED_TO, _COMMAND_DATA_SET_TYPE = 0x0110, 0x0120, 0x0800
+_STATUS, _AFFECTED_SOP_INSTANCE_UID, _REQUESTED_SOP_INSTANCE_UID, _ACTION_TYPE_ID = 0x0900, 0x1000, 0x1001, 0x1008
 _UID = re.compile(rb"[0-9.]{1,64}")
 
 
@@ -107,39 +91,54 @@ def decode_command(data: Octets) -> Command:
     UnreadableCommand
         When it cannot be read.
     """
-    try:
-        elements, _, ending = read_elements(data, ImplicitVRLittleEndian, _WANTED, _LAST)
-    except NestedTooDeep:
-        raise UnreadableCommand from None
-    if ending is not Ending.ENDED:
+    values = _values(bytes(data))
+    instance = values.get(_AFFECTED_SOP_INSTANCE_UID) or values.get(_REQUESTED_SOP_INSTANCE_UID) or b""
+    uid = _uid(instance)
+    field, data_set_type = _number(values, _COMMAND_FIELD), _number(values, _COMMAND_DATA_SET_TYPE)
+    if field is None or data_set_type is None:
         raise UnreadableCommand
-    values = {keyword: value for keyword, value in elements.items() if isinstance(value, bytes)}
-    instance = values.get("AffectedSOPInstanceUID") or values.get("RequestedSOPInstanceUID")
-    try:
-        numbers = {keyword: int(_US.unpack(values[keyword])[0]) for keyword in _NUMBERS if keyword in values}
-        return Command(
-            field=numbers["CommandField"],
-            message_id=numbers.get("MessageID"),
-            has_data_set=numbers["CommandDataSetType"] != NO_DATA_SET,
-            sop_class_uid=_uid(values.get("AffectedSOPClassUID") or values.get("RequestedSOPClassUID")),
-            sop_instance_uid=_uid(instance),
-            sop_instance_uid_malformed=bool((instance or b"").strip(b" \0")) and not _uid(instance),
-            action_type_id=numbers.get("ActionTypeID"),
-            message_id_being_responded_to=numbers.get("MessageIDBeingRespondedTo"),
-            status=numbers.get("Status"),
-        )
-    except (KeyError, error):
-        raise UnreadableCommand from None
+    return Command(
+        field=field,
+        message_id=_number(values, _MESSAGE_ID),
+        has_data_set=data_set_type != NO_DATA_SET,
+        sop_class_uid=_uid(values.get(_AFFECTED_SOP_CLASS_UID) or values.get(_REQUESTED_SOP_CLASS_UID) or b""),
+        sop_instance_uid=uid,
+        sop_instance_uid_malformed=not uid and bool(instance.strip(b" \0")),
+        action_type_id=_number(values, _ACTION_TYPE_ID),
+        message_id_being_responded_to=_number(values, _MESSAGE_ID_BEING_RESPONDED_TO),
+        status=_number(values, _STATUS),
+    )
+
+
+def _values(data: bytes) -> dict[int, bytes]:
+    """Give the values by element number; of one that stands twice the first (PS3.7, 6.3.1)."""
+    values: dict[int, bytes] = {}
+    position, end = 0, len(data)
+    while position < end:
+        if end - position < _ELEMENT.size:
+            raise UnreadableCommand
+        group, element, length = _ELEMENT.unpack_from(data, position)
+        position += _ELEMENT.size
+        if group or length > end - position:
+            raise UnreadableCommand
+        values.setdefault(element, data[position : position + length])
+        position += length
+    return values
+
+
+def _number(values: dict[int, bytes], element: int) -> int | None:
+    value = values.get(element)
+    if value is None:
+        return None
+    if len(value) != _US.size:
+        raise UnreadableCommand
+    return int(_US.unpack(value)[0])
 
 
 def encode_response(command: Command, response: Response) -> bytes:
     """Write the response to a request that has a message id, in implicit VR little endian."""
-    parts = []
-    if command.sop_class_uid:
-        parts.append(_element(0x0002, _padded(command.sop_class_uid, b"\0")))
-    parts.append(_element(0x0100, _US.pack(command.field | RESPONSE)))
-    parts.append(_element(0x0120, _US.pack(command.message_id or 0)))
-    parts.append(_element(0x0800, _US.pack(NO_DATA_SET)))
+    parts = [_begun(command.sop_class_uid, command.field | RESPONSE)]
+    parts.append(_ANSWER.pack(0, 0x0120, 2, command.message_id or 0, 0, 0x0800, 2, NO_DATA_SET))
     parts.append(_element(0x0900, _US.pack(response.status)))
     if response.offending_tag is not None:
         parts.append(_element(0x0901, pack("<HH", response.offending_tag >> 16, response.offending_tag & 0xFFFF)))
@@ -152,6 +151,13 @@ def encode_response(command: Command, response: Response) -> bytes:
     if command.field == N_ACTION_RQ and command.action_type_id is not None:
         parts.append(_element(0x1008, _US.pack(command.action_type_id)))
     return _with_group_length(parts)
+
+
+@lru_cache(maxsize=256)
+def _begun(sop_class_uid: str, field: int) -> bytes:
+    """Write what all responses to one kind of request begin with."""
+    named = _element(0x0002, _padded(sop_class_uid, b"\0")) if sop_class_uid else b""
+    return named + _element(0x0100, _US.pack(field))
 
 
 def encode_report(report: Report, message_id: int) -> bytes:
@@ -182,6 +188,6 @@ def _padded(text: str, pad: bytes) -> bytes:
     return octets + pad if len(octets) % 2 else octets
 
 
-def _uid(value: bytes | None) -> str:
-    octets = (value or b"").strip(b" \0")
+def _uid(value: bytes) -> str:
+    octets = value.strip(b" \0")
     return octets.decode("ascii") if _UID.fullmatch(octets) else ""

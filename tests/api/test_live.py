@@ -43,7 +43,7 @@ def test_an_event_carries_ids_and_states_and_nothing_else(api: Served) -> None:
     last = api.sequence()
     with listening(api.manager("RXA"), after=0) as stream:
         found = take_until(stream, last)
-    told = {"position", "kind", "at", "trust", "item_id", "item_version", "reading_id", "state"}
+    told = {"position", "kind", "at", "trust", "item_id", "item_version", "reading_id", "state", "arriving"}
     assert {frozenset(one) for one in found} == {frozenset(told)}
     assert not [word for word in ("Zephyrwood", "ACC0007731", "1970") if word in json.dumps(found)]
 

@@ -16,6 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.attacks.attacked import Attacked, attacked
+
 ROOT = Path(__file__).parents[2]
 NETWORK = [
     *(ROOT / "worklist" / "data" / "demonstration").glob("*.toml"),
@@ -33,7 +35,7 @@ class Server:
 
     def radpool(self, *words: str) -> str:
         """Run a command on the server's data folder and give what it printed."""
-        return radpool(*words, "--data", str(self.data))
+        return command(*words, "--data", str(self.data))
 
     def get(self, path: str, user: str = "manager", **params: Any) -> Any:
         """Ask the API as a user."""
@@ -65,11 +67,18 @@ class Server:
         return datetime.fromisoformat(self.get("/me")["now"]).astimezone(UTC)
 
 
-def radpool(*words: str) -> str:
+def command(*words: str) -> str:
     """Run a command and give what it printed."""
     done = subprocess.run([sys.executable, "-m", "cli.main", *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+@pytest.fixture(scope="session", name="radpool")
+def small_radpool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
+    """Give a radpool with the small network, shared by the tests that count only what they send themselves."""
+    with attacked(tmp_path_factory.mktemp("interop")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +96,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     try:
         line = process.stdout.readline()
         assert line, (data / "server.log").read_text()[-2000:]
-        radpool("import", *map(str, NETWORK), "--data", str(data))
-        radpool("user", "add", "manager", "--role", "network_manager", "--data", str(data))
-        token = radpool("token", "--user", "manager", "--data", str(data))
+        command("import", *map(str, NETWORK), "--data", str(data))
+        command("user", "add", "manager", "--role", "network_manager", "--data", str(data))
+        token = command("token", "--user", "manager", "--data", str(data))
         yield Server(data, json.loads(line), {"manager": token})
     finally:
         process.terminate()

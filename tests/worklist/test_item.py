@@ -19,6 +19,8 @@ from worklist.item import (
     moves_from,
 )
 
+#: Moves one of which every item that is read has taken.
+OPENING = {Move.OPENED_WHILE_ARRIVING, Move.COMPLETED, Move.COMPLETED_WITH_DOUBT, Move.HELD}
 #: Moves by which a reporter's or a home RIS's report comes to stand.
 REPORTING = {Move.VERIFIED, Move.ADDED_TO, Move.REPORTED_AT_HOME}
 
@@ -114,9 +116,9 @@ class Life(RuleBasedStateMachine):
             assert REPORTING & set(self.taken)
 
     @invariant()
-    def it_is_read_only_if_it_was_completed(self) -> None:
+    def it_is_read_only_if_it_was_completed_or_opened_while_it_arrived(self) -> None:
         if self.state in {ItemState.IN_PROGRESS, ItemState.PRELIMINARY, ItemState.VERIFIED}:
-            assert {Move.COMPLETED, Move.COMPLETED_WITH_DOUBT, Move.HELD} & set(self.taken)
+            assert OPENING & set(self.taken)
 
     @invariant()
     def what_was_reported_stays_reported(self) -> None:

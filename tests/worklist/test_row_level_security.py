@@ -20,6 +20,7 @@ from worklist.db.engine import Viewer, transaction
 from worklist.reading import ReportStatus
 
 IDENTITIES = {"patient": "identifier", "order_identity": "accession_number", "study_identity": "study_instance_uid"}
+GUARDED = [*IDENTITIES, "report_text", "header_statement"]
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +38,13 @@ def two(cluster: embedded.Cluster, network_template: str) -> Iterator[Database]:
         yield database
 
 
-@pytest.mark.parametrize("table", [*IDENTITIES, "report_text"])
+@pytest.mark.parametrize("table", GUARDED)
 def test_with_no_trust_set_nobody_is_seen(two: Database, table: str) -> None:
     with transaction(two.app) as connection:
         assert connection.scalar(text(f"SELECT count(*) FROM {table}")) == 0
 
 
-@pytest.mark.parametrize("table", [*IDENTITIES, "report_text"])
+@pytest.mark.parametrize("table", GUARDED)
 @pytest.mark.parametrize("trust", ["RXA", "RXB"])
 def test_with_a_trust_set_exactly_its_rows_are_seen(two: Database, table: str, trust: str) -> None:
     with two.owner.connect() as connection:
@@ -129,7 +130,7 @@ def test_a_reporter_sees_what_is_assigned_to_them_until_the_assignment_ends(netw
         assert _seen(connection) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("table", [*IDENTITIES, "report_text"])
+@pytest.mark.parametrize("table", GUARDED)
 @pytest.mark.parametrize("viewer", [Viewer(network_wide=True), Viewer(trust="RXA")])
 def test_what_is_not_ones_own_trust_s_is_never_changed_or_deleted(two: Database, table: str, viewer: Viewer) -> None:
     me = Viewer(trust=viewer.trust, network_wide=viewer.network_wide, reporter_id=reporter_id(two, "reed"))

@@ -1,7 +1,7 @@
 """When a study is complete: policies over what its source said of it, and what a person must be told.
 
 Pure: no I/O, no clock, no settings. It must not gather what was said (`worklist.intake.evidence` does) nor
-act on the judgement (docs/decisions/0013-completeness-as-policy.md).
+act on the judgement (docs/decisions/0016-completeness-as-policy.md).
 """
 
 from __future__ import annotations

@@ -254,8 +254,11 @@ def _take_late(connection: Connection, row: Row[Any]) -> None:
         item_row = lock_item(connection, item_id)
         if item_row.state in (ItemState.ORDERED, ItemState.ARRIVING):
             continue
-        item_row = write_facts(connection, item_row)
-        append_item_event(connection, item_row, "item.images-added" if images else "item.evidence-added")
+        before, item_row = item_row, write_facts(connection, item_row)
+        if images:
+            append_item_event(connection, item_row, "item.images-added")
+        elif tuple(item_row) != tuple(before):
+            append_item_event(connection, item_row, "item.evidence-added")
         settle_doubts(connection, item_row)
         note_images_after_preliminary(connection, item_row)
         offer_first_reading(connection, item_id)

@@ -56,34 +56,33 @@ def _settle_headers(connection: Connection, one: Joined, today: date) -> None:
         named = one.after.accession_number is not None
         after = doubts_of_headers(taken.after, taken.facts, has_accession=named, today=today)
     stayed = one.before is not None and one.after is not None and one.before.item_id == one.after.item_id
-    trust = taken.row.trust_ods
     if one.after is not None:
-        for doubt in sorted(after - before if stayed else after):
-            hold_doubt_open(
-                connection,
-                doubt.kind,
-                trust=trust,
-                source=doubt.source_ae_title,
-                item_id=one.after.item_id,
-                detail=doubt.detail,
-            )
-    if one.before is not None:
-        gone = before - after if stayed else before
-        held = _doubts_of_others(connection, one.before.item_id, taken.row.id, today) if gone else frozenset()
-        for doubt in sorted(gone - held):
-            close_doubt(
-                connection,
-                doubt.kind,
-                source=doubt.source_ae_title,
-                item_id=one.before.item_id,
-                detail=doubt.detail,
-                by=_BY,
-                outcome="stated by a later object"
-                if stayed
-                else f"images are of item {one.after.item_id}"
-                if one.after is not None
-                else "",
-            )
+        _open(connection, taken.row.trust_ods, one.after.item_id, after - before if stayed else after)
+    gone = before - after if stayed else before
+    if one.before is not None and gone:
+        gone -= _doubts_of_others(connection, one.before.item_id, taken.row.id, today)
+        outcome = "stated by a later object" if stayed else "the images are of another accession number"
+        _close(connection, one.before.item_id, gone, outcome)
+
+
+def _open(connection: Connection, trust: str, item_id: int, doubts: Collection[HeaderDoubt]) -> None:
+    for one in sorted(doubts):
+        hold_doubt_open(
+            connection, one.kind, trust=trust, source=one.source_ae_title, item_id=item_id, detail=one.detail
+        )
+
+
+def _close(connection: Connection, item_id: int, doubts: Collection[HeaderDoubt], outcome: str) -> None:
+    for one in sorted(doubts):
+        close_doubt(
+            connection,
+            one.kind,
+            source=one.source_ae_title,
+            item_id=item_id,
+            detail=one.detail,
+            by=_BY,
+            outcome=outcome,
+        )
 
 
 def _doubts_of_others(connection: Connection, item_id: int, study_id: int, today: date) -> frozenset[HeaderDoubt]:
@@ -107,24 +106,24 @@ def _doubts_of_others(connection: Connection, item_id: int, study_id: int, today
 
 
 def _settle_no_image(connection: Connection, one: Joined) -> None:
-    taken = one.taken
-    before = taken.before is not None and not taken.before.has_image
-    after = not taken.after.has_image
-    if after == before:
+    """Tell people of a study of which nothing is an image, until one comes."""
+    taken, detail = one.taken, no_image_detail(one.taken.row.id)
+    before, after = (
+        None if each is None or each.has_image else each.source_ae_title for each in (taken.before, taken.after)
+    )
+    if before == after:
         return
-    detail = no_image_detail(taken.row.id)
-    if after:
-        hold_doubt_open(
-            connection, _NO_IMAGE, trust=taken.row.trust_ods, source=taken.after.source_ae_title, detail=detail
-        )
-    elif taken.before is not None:
-        source, outcome = taken.before.source_ae_title, "images came"
-        close_doubt(connection, _NO_IMAGE, source=source, detail=detail, by=_BY, outcome=outcome)
+    if before is not None:
+        close_doubt(connection, _NO_IMAGE, source=before, detail=detail, by=_BY, outcome="images came")
+    if after is not None:
+        hold_doubt_open(connection, _NO_IMAGE, trust=taken.row.trust_ods, source=after, detail=detail)
 
 
 def _of_questioned_patients(joined: Sequence[Joined], moved_patients: Collection[int]) -> set[int]:
     questioned = [
-        one for one in joined if one.before != one.after or one.taken.row.id in moved_patients or _restates(one)
+        one
+        for one in joined
+        if not one.opened and (one.before != one.after or one.taken.row.id in moved_patients or _restates(one))
     ]
     return {link.item_id for one in questioned for link in (one.before, one.after) if link is not None}
 

@@ -35,12 +35,14 @@ class Link:
 class Joined:
     """What became of a study's item: before and after, each None where there is none.
 
-    A study of several items has the first of them here, and stays with all.
+    A study of several items has the first of them here, and stays with all. `opened` says that the item
+    was opened for this study.
     """
 
     taken: Taken
     before: Link | None
     after: Link | None
+    opened: bool = False
 
 
 #: Without images an item in one of these states is as it was before they came.
@@ -84,10 +86,11 @@ def join_items(
     not matter. After that, and where somebody has begun to read, it stays where it is.
     """
     with_images = [one for one in studies if one.after.has_image]
-    asked = {number for one in with_images if (number := one.after.accession_number)}
+    asked = {number for one in with_images if (number := _number_to_find(one, links.get(one.row.id, ())))}
     known = items_of_accessions(connection, trust, asked)
     current = {link.item_id for one in with_images for link in links.get(one.row.id, ())}
     rows = _lock_items(connection, current | set(known.values()))
+    existing = current | set(known.values())
     joined = []
     for one in studies:
         before = list(links.get(one.row.id, ()))
@@ -97,7 +100,10 @@ def join_items(
             after += before[1:]
             for link in after:
                 _note_arrival(connection, rows, link.item_id, one, moved=bool(before) and link not in before)
-        joined.append(Joined(one, next(iter(before), None), next(iter(after), None)))
+        first, now = next(iter(before), None), next(iter(after), None)
+        opened = first is None and now is not None and now.item_id not in existing
+        joined.append(Joined(one, first, now, opened))
+        existing |= {now.item_id} if now else set()
     return joined
 
 
@@ -105,6 +111,12 @@ def settle_item_patients(connection: Connection, item_ids: Collection[int]) -> N
     """Give items that images opened, and that still arrive, the patient of the first of their studies by UID."""
     if item_ids:
         connection.execute(_SETTLE_PATIENTS, {"items": sorted(item_ids)})
+
+
+def _number_to_find(one: Taken, links: Sequence[Link]) -> str | None:
+    """Give the accession number by which a study is to find its item; None where it has one and stays with it."""
+    number, completed = one.after.accession_number, one.row.completed_at is not None
+    return number if not links or _is_to_move(links, accession_number=number, completed=completed) else None
 
 
 def _is_to_move(links: Sequence[Link], *, accession_number: str | None, completed: bool) -> bool:

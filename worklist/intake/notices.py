@@ -14,7 +14,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, or_, select, text, update
+from sqlalchemy import Connection, Row, Select, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from worklist.clock import now
@@ -110,13 +110,18 @@ def note_study_at_source(
     uid = found.study_instance_uid
     _lock_study_uid(connection, uid)
     announced_id = _announce(connection, sender.trust, uid, accession_number=found.accession_number)
-    connection.execute(
+    news = or_(
+        announced_study.c.answered_at.is_(None),
+        announced_study.c.expected_instances.is_distinct_from(found.instances),
+    )
+    changed = connection.execute(
         update(announced_study)
-        .where(announced_study.c.id == announced_id)
+        .where(announced_study.c.id == announced_id, news)
         .values(expected_instances=found.instances, answered_at=func.radpool_now())
     )
-    known = judge_again(connection, sender.trust, [uid])
-    if tell_if_never_sent and not known:
+    if changed.rowcount:  # a sweep that finds all as it was has nothing judged
+        judge_again(connection, sender.trust, [uid])
+    if tell_if_never_sent and not connection.execute(_studies_of(sender.trust, [uid])).all():
         open_doubt(
             connection,
             "study-never-sent",
@@ -150,23 +155,22 @@ def studies_to_ask_about(connection: Connection, ae_title: str, limit: int) -> l
     return uids
 
 
-def judge_again(connection: Connection, trust: str, uids: Iterable[str]) -> bool:
-    """Have the studies of a trust with these UIDs judged again soon; gives whether any of them is known here."""
+def judge_again(connection: Connection, trust: str, uids: Iterable[str]) -> None:
+    """Have the studies of a trust with these UIDs judged again soon, as far as they are known here.
+
+    The transaction sees the trust's identities (`view_as`).
+    """
     known = connection.scalars(
-        select(study.c.id)
-        .where(
-            study.c.id.in_(
-                select(study_identity.c.study_id).where(
-                    study_identity.c.trust_ods == trust, study_identity.c.study_instance_uid.in_(list(uids))
-                )
-            )
-        )
-        .order_by(study.c.id)
-        .with_for_update()
+        select(study.c.id).where(study.c.id.in_(_studies_of(trust, uids))).order_by(study.c.id).with_for_update()
     ).all()
     if known:
         connection.execute(update(study).where(study.c.id.in_(known)).values(judge_at_instances=0))
-    return bool(known)
+
+
+def _studies_of(trust: str, uids: Iterable[str]) -> Select[int]:
+    return select(study_identity.c.study_id).where(
+        study_identity.c.trust_ods == trust, study_identity.c.study_instance_uid.in_(list(uids))
+    )
 
 
 def _lock_study_uid(connection: Connection, uid: str) -> None:

@@ -144,7 +144,7 @@ def _settle_items(
     touched = {
         link.item_id
         for one in joined
-        if one.before != one.after or one.taken.row.id in placed.moved
+        if (one.before != one.after and not one.opened) or one.taken.row.id in placed.moved
         for link in (one.before, one.after)
         if link is not None
     }

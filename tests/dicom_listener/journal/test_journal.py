@@ -75,6 +75,20 @@ def test_an_open_segment_stays_and_one_whose_writer_is_gone_goes_when_all_is_tak
     assert files(tmp_path) == []
 
 
+def test_a_segment_whose_writer_is_gone_stays_when_only_what_came_before_it_is_taken_in_again(tmp_path: Path) -> None:
+    """The database was away when both were read; meanwhile the older grew by a whole batch."""
+    living, dead, reader = JournalWriter(tmp_path), JournalWriter(tmp_path), JournalReader(tmp_path)
+    living.append(header(like(), 1), awaited=False)
+    dead.append(header(like(), 2), awaited=False)
+    dead.close()
+    assert len(reader.read(9)) == 2
+    reader.give_again()
+    living.append(header(like(), 3), awaited=False)
+    assert len(reader.read(2)) == 2
+    reader.advance()
+    assert [entry.received for entry in reader.read(9)] == [header(like(), 2).received()]
+
+
 def test_a_segment_that_grew_is_not_finished(tmp_path: Path) -> None:
     writer = JournalWriter(tmp_path)
     place = writer.append(header(like(), 1), awaited=False)

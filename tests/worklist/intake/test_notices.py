@@ -224,6 +224,19 @@ def test_a_quiet_study_is_asked_about_and_again_ever_more_seldom_until_its_count
     assert asked() == []
 
 
+def test_a_sweep_that_finds_all_as_it_was_changes_nothing(network: Database) -> None:
+    listen(network, "expected_count")
+    say(network, an_object(1), an_object(2), at_source(2))
+    wait(network, timedelta(minutes=1))
+    before = state_of(network.app), events_of(network.app)
+    say(network, at_source(2), at_source(2))
+    complete_quiet_studies(network.app)
+    assert (state_of(network.app), events_of(network.app)) == before
+    say(network, at_source(3))
+    complete_quiet_studies(network.app)
+    assert doubts_of(network.app) == {"instance-count-mismatch"}
+
+
 def test_a_source_whose_policy_wants_no_counts_is_never_asked(network: Database) -> None:
     say(network, an_object(1), sender=PACS_A)
     with network.app.begin() as connection:

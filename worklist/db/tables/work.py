@@ -9,6 +9,7 @@ from sqlalchemy import (
     Column,
     Date,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     Numeric,
@@ -128,6 +129,7 @@ header_statement = Table(
     Column("stated", JSONB, nullable=False, comment="What objects of one study must agree on, by DICOM keyword."),
     Column("objects", Integer, nullable=False, server_default=text("0"), comment="How many objects say so."),
     UniqueConstraint("series_id", "digest"),
+    UniqueConstraint("series_id", "id"),
     Index("header_statement_study_idx", "study_id"),
     comment="Which values came from how many objects of which series and source; forced row-level security.",
 )
@@ -135,9 +137,11 @@ header_statement = Table(
 instance = Table(
     "instance",
     metadata,
-    Column("series_id", BigInteger, ForeignKey("series.id"), nullable=False),
+    Column("series_id", BigInteger, nullable=False),
     Column("sop_digest", UUID(as_uuid=True), nullable=False),
-    Column("header_id", BigInteger, ForeignKey("header_statement.id"), nullable=False),
+    Column("header_id", BigInteger, nullable=False),
+    # One constraint and not two: it is looked up for each object.
+    ForeignKeyConstraint(["series_id", "header_id"], ["header_statement.series_id", "header_statement.id"]),
     PrimaryKeyConstraint("series_id", "sop_digest", "header_id"),
     comment="Each object received, by a digest of its UID, once for each header that it came with: counts are exact.",
 )

@@ -23,7 +23,8 @@ CREATE TABLE header_statement (
   CONSTRAINT header_statement_study_id_fkey FOREIGN KEY(study_id) REFERENCES study (id),
   CONSTRAINT header_statement_series_id_fkey FOREIGN KEY(series_id) REFERENCES series (id),
   CONSTRAINT header_statement_source_ae_title_fkey FOREIGN KEY(source_ae_title) REFERENCES source (ae_title),
-  CONSTRAINT header_statement_series_id_digest_key UNIQUE (series_id, digest)
+  CONSTRAINT header_statement_series_id_digest_key UNIQUE (series_id, digest),
+  CONSTRAINT header_statement_series_id_id_key UNIQUE (series_id, id)
 );
 CREATE INDEX header_statement_study_idx ON header_statement (study_id);
 COMMENT ON TABLE header_statement IS 'Which values came from how many objects of which series and source; forced row-level security.';
@@ -52,5 +53,7 @@ UPDATE instance i SET header_id = h.id FROM header_statement h WHERE h.series_id
 ALTER TABLE instance ALTER COLUMN header_id SET NOT NULL;
 ALTER TABLE instance DROP CONSTRAINT instance_pkey;
 ALTER TABLE instance ADD CONSTRAINT instance_pkey PRIMARY KEY (series_id, sop_digest, header_id);
-ALTER TABLE instance ADD CONSTRAINT instance_header_id_fkey FOREIGN KEY(header_id) REFERENCES header_statement (id);
+ALTER TABLE instance DROP CONSTRAINT instance_series_id_fkey;
+ALTER TABLE instance ADD CONSTRAINT instance_series_id_header_id_fkey
+  FOREIGN KEY(series_id, header_id) REFERENCES header_statement (series_id, id);
 COMMENT ON TABLE instance IS 'Each object received, by a digest of its UID, once for each header that it came with: counts are exact.';
