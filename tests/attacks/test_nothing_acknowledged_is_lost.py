@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import threading
 import time
@@ -31,6 +32,8 @@ from tests.attacks.senders import (
 )
 from tests.cli.commanding import children_of, lives, until
 from worklist.intake.arrived import digest_of
+
+pytestmark = pytest.mark.skipif(shutil.which("storescu") is None, reason="DCMTK is not installed (apt: dcmtk)")
 
 SEED = 20260610
 #: How soon the service is itself again without help, in seconds on two cores.
