@@ -85,7 +85,6 @@ def what_was_taken(arrived: StudyArrived, row: Row[Any], recorded: Recorded) -> 
     after = settle(recorded.after)
     facts = merge(row.facts, arrived.facts)
     for name, values in (("modality", list(after.modalities)), ("study_date", [after.values.get("StudyDate")])):
-        facts.pop(name, None)
         if any(values):
             facts[name] = values
     before = settle(recorded.before) if recorded.before else None
