@@ -85,7 +85,7 @@ UNION ALL SELECT 'open_exceptions', 'Exceptions that a person must look at',
   (SELECT count(*) FROM worklist_exception WHERE closed_at IS NULL)
 UNION ALL SELECT 'live_claims', 'Claims that are held', (SELECT count(*) FROM claim WHERE ended_at IS NULL)
 UNION ALL SELECT 'studies_arriving', 'Studies not yet complete',
-  (SELECT count(*) FROM study WHERE quiet_until IS NOT NULL)
+  (SELECT count(*) FROM study WHERE quiet_until IS NOT NULL AND completed_at IS NULL)
 UNION ALL SELECT 'parked_events', 'Events that a consumer could not apply', (SELECT count(*) FROM parked_event)
 UNION ALL SELECT 'held_pay', 'Reports whose pay is in doubt', (SELECT count(*) FROM held_pay WHERE settled_at IS NULL)
 """

@@ -66,7 +66,7 @@ def test_every_study_of_a_folder_of_500_files_stands_on_the_worklist_and_a_resen
 
     storescu(server, path)
 
-    server.settled(lambda: sum(item["state"] in ("ready", "on_hold") for item in server.worklist()), len(made))
+    server.settled(lambda: _complete(server), len(made))
     first = {item["id"]: item for item in server.worklist()}
     assert len(first) == len(made)
     by_accession = {item["accession_number"]: item for item in first.values() if item["accession_number"]}
@@ -160,3 +160,8 @@ def _date(value: str) -> date | None:
 
 def _instant(value: Any) -> datetime:
     return datetime.fromisoformat(str(value))
+
+
+def _complete(server: Server) -> int:
+    """Count the items that have all of their images: urgent ones are offered before."""
+    return sum(item["state"] in ("ready", "on_hold") and not item["arriving"] for item in server.worklist())
