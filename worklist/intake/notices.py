@@ -266,7 +266,7 @@ def _message_digest(step: ProcedureStep) -> uuid.UUID:
     return uuid.UUID(bytes=hashlib.sha256(repr(sorted(said.items())).encode()).digest()[:16])
 
 
-_LOCK_UID = text("SELECT pg_advisory_xact_lock(7223004, hashtext(:uid))")
+_LOCK_UID = text("SELECT pg_advisory_xact_lock(7223009, hashtext(:uid))")
 
 _TO_ASK = text(
     """
