@@ -83,7 +83,19 @@ def take_in(connection: Connection, arrivals: Sequence[Arrival]) -> list[Outcome
         view_as(connection, Viewer(trust=trust))
         for place, outcome in _take_or_split(connection, trust, list(of_trust)).items():
             outcomes[place] = outcome
+    _take_failed_again(connection, arrivals, outcomes)
     return outcomes
+
+
+def _take_failed_again(connection: Connection, arrivals: Sequence[Arrival], outcomes: list[Outcome]) -> None:
+    """Take what failed again in halves, so that of a study only the object at fault is left out."""
+    failed = [place for place, outcome in enumerate(outcomes) if outcome.fate is Fate.FAILED]
+    if len(failed) < 2:
+        return
+    half = len(failed) // 2
+    for places in (failed[:half], failed[half:]):
+        for place, outcome in zip(places, take_in(connection, [arrivals[each] for each in places]), strict=True):
+            outcomes[place] = outcome
 
 
 def _take_or_split(connection: Connection, trust: str, studies: _Locked) -> dict[int, Outcome]:
