@@ -66,7 +66,8 @@ def test_every_study_of_a_folder_of_500_files_stands_on_the_worklist_and_a_resen
 
     storescu(server, path)
 
-    server.settled(lambda: _complete(server), len(made))
+    server.settled(lambda: _complete(server), len(made), seconds=90)
+    server.settled(lambda: 0, 1, seconds=8)  # late objects of a complete study are worked in some seconds later
     first = {item["id"]: item for item in server.worklist()}
     assert len(first) == len(made)
     by_accession = {item["accession_number"]: item for item in first.values() if item["accession_number"]}
