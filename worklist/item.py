@@ -30,6 +30,7 @@ class Move(StrEnum):
     """Why an item changes state; also the kind of the event that the move writes."""
 
     IMAGES_ARRIVED = "item.images-arrived"
+    IMAGES_LEFT = "item.images-left"  # they turned out to be another item's
     OPENED_WHILE_ARRIVING = "item.opened-while-arriving"
     COMPLETED = "item.completed"
     COMPLETED_WITH_DOUBT = "item.completed-with-doubt"
@@ -115,6 +116,7 @@ TRANSITIONS: dict[Move, Transition] = {
     t.move: t
     for t in (
         _t(Move.IMAGES_ARRIVED, {S.ORDERED}, S.ARRIVING, W.INTAKE),
+        _t(Move.IMAGES_LEFT, {S.ARRIVING}, S.ORDERED, W.INTAKE),
         _t(Move.OPENED_WHILE_ARRIVING, {S.ARRIVING}, S.READY, W.INTAKE),
         _t(Move.COMPLETED, {S.ARRIVING}, S.READY, W.INTAKE, W.PERSON, W.REPORTER),
         _t(Move.COMPLETED_WITH_DOUBT, {S.ARRIVING}, S.ON_HOLD, W.INTAKE, W.PERSON, W.REPORTER),

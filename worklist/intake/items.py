@@ -153,22 +153,23 @@ def _place(
         else:
             moved = update(item_study).where(item_study.c.study_id == one.row.id, item_study.c.item_id == held.id)
             connection.execute(moved.values(item_id=target))
-        if held is not None and alone and _leave(connection, held, target):
-            known.pop(links[0].accession_number or "", None)
-            rows.pop(held.id)
+        if held is not None and alone and held.state == ItemState.ARRIVING:
+            if _is_opened_by_images(connection, held):
+                _end(connection, held, target)
+                known.pop(links[0].accession_number or "", None)
+                rows.pop(held.id)
+            else:  # it was ordered, and goes on waiting for its own images
+                rows[held.id] = make_move(connection, held, Move.IMAGES_LEFT, dimensions={"joined_to": target})
     if number:
         known[number] = target
     return Link(target, number)
 
 
-def _leave(connection: Connection, row: Row[Any], target: int) -> bool:
-    """End an item that nothing but the images opened; one that was ordered goes on waiting for its own."""
-    if row.state != ItemState.ARRIVING or not _is_opened_by_images(connection, row):
-        return False
+def _end(connection: Connection, row: Row[Any], target: int) -> None:
+    """End an item that nothing but the images opened, which have gone to another."""
     withdraw_readings(connection, row.id)
     name_item(connection, row.id, None)
     make_move(connection, row, Move.CANCELLED, dimensions={"joined_to": target})
-    return True
 
 
 def _is_alone(connection: Connection, study_id: int, item_id: int) -> bool:

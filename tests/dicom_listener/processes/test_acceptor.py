@@ -13,7 +13,9 @@ from dicom_listener.limits import Limits
 from dicom_listener.services.storage import StoreAnswer
 from tests.dicom_listener.dicom_peers import (
     A_ABORT,
+    HOST,
     OTHER_ADDRESS,
+    Listener,
     associate_rq,
     command,
     ct_object,
@@ -52,15 +54,23 @@ def test_an_unfinished_handshake_gives_way_to_a_new_connection_of_its_address() 
 def test_a_connection_over_the_limit_of_its_address_is_closed_at_once() -> None:
     with running_listener(max_associations_per_address=1) as listener, listener.raw() as first:
         first.associate()
-        with listener.raw() as second:
-            assert second.read_pdu() is None
+        assert any(is_closed_at_once(listener, HOST) for _ in range(3))
 
 
 def test_a_connection_over_the_limit_of_all_is_closed_at_once() -> None:
     with running_listener(max_associations=1) as listener, listener.raw() as first:
         first.associate()
-        with listener.raw(OTHER_ADDRESS) as second:
-            assert second.read_pdu() is None
+        assert any(is_closed_at_once(listener, OTHER_ADDRESS) for _ in range(3))
+
+
+def is_closed_at_once(listener: Listener, address: str) -> bool:
+    """Connect once more: until the acceptor has heard of the association it lets a handshake make way."""
+    with listener.raw(address) as peer:
+        peer.socket.settimeout(2)
+        try:
+            return peer.read_pdu() is None
+        except TimeoutError:
+            return False
 
 
 def test_a_place_is_free_again_when_its_association_is_over() -> None:

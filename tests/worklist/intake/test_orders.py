@@ -280,6 +280,21 @@ def test_a_birth_date_in_the_future_is_put_before_a_person(network: Database) ->
     assert doubts_of(network.app) == {"birth-date-not-believed"}
 
 
+def test_an_order_whose_images_turn_out_to_be_another_s_waits_for_its_own_again(network: Database) -> None:
+    take(network.app, an_order())
+    receive(network.app, an_object())
+    receive(network.app, *(an_object(number, accession_number="000124") for number in (2, 3)))
+    with network.owner.connect() as connection:
+        states = connection.execute(
+            text("SELECT accession_number, state FROM item JOIN order_identity ON item_id = id ORDER BY 1")
+        )
+        assert [tuple(row) for row in states] == [("000123", "ordered"), ("000124", "arriving")]
+    receive(network.app, an_object(1, study=2))
+    complete_quiet_studies(network.app)
+    with network.owner.connect() as connection:
+        assert set(connection.scalars(text("SELECT state FROM item"))) == {"ready"}
+
+
 def test_objects_orders_and_reports_shuffled_and_sent_three_times_leave_the_state_of_once_in_order(
     network: Database, clone: Callable[[str], Database], network_template: str
 ) -> None:
