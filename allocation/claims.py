@@ -159,10 +159,14 @@ def _given(
     connection: Connection, reporter: Reporter, wish: Wish, session: ReportingSession | None, moment: datetime
 ) -> _Picked:
     assert wish.item_id is not None
-    item_row = connection.execute(select(item).where(item.c.id == wish.item_id).with_for_update()).one_or_none()
+    item_row = connection.execute(
+        select(item).where(item.c.id == wish.item_id).with_for_update(key_share=True)
+    ).one_or_none()
     if item_row is None:
         raise UnknownItem(wish.item_id)
-    statement = select(reading).where(reading.c.item_id == wish.item_id).order_by(reading.c.id).with_for_update()
+    statement = (
+        select(reading).where(reading.c.item_id == wish.item_id).order_by(reading.c.id).with_for_update(key_share=True)
+    )
     if wish.purpose:
         statement = statement.where(reading.c.purpose == wish.purpose.value)
     rows = connection.execute(statement).all()

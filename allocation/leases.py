@@ -70,8 +70,10 @@ def hold(connection: Connection, reporter_id: int, claim_id: int) -> Held:
     if known is None:
         raise UnknownClaim(claim_id)
     item_row = lock_item(connection, known.item_id)
-    reading_row = connection.execute(select(reading).where(reading.c.id == known.reading_id).with_for_update()).one()
-    claim_row = connection.execute(select(claim).where(claim.c.id == claim_id).with_for_update()).one()
+    reading_row = connection.execute(
+        select(reading).where(reading.c.id == known.reading_id).with_for_update(key_share=True)
+    ).one()
+    claim_row = connection.execute(select(claim).where(claim.c.id == claim_id).with_for_update(key_share=True)).one()
     return Held(claim_row, reading_row, item_row)
 
 
@@ -176,7 +178,7 @@ def return_lapsed(engine: Engine, *, limit: int = 200) -> int:
                 reading.c.free_from <= func.radpool_now(),
             )
             .limit(limit)
-            .with_for_update(of=(item, reading), skip_locked=True)
+            .with_for_update(key_share=True, of=(item, reading), skip_locked=True)
         ).all()
         by_item = {row.id: row for row in lapsed if not _being_read(connection, row.id)}
         for row in by_item.values():

@@ -10,7 +10,7 @@ from __future__ import annotations
 LOCK_ONE = """
 SELECT r.* FROM reading r JOIN item i ON i.id = r.item_id
 WHERE r.id = ANY(:ids) AND r.state = 'open' AND r.free_from <= radpool_now()
-ORDER BY array_position(CAST(:ids AS bigint[]), r.id) LIMIT 1 FOR UPDATE OF i, r {how}
+ORDER BY array_position(CAST(:ids AS bigint[]), r.id) LIMIT 1 FOR NO KEY UPDATE OF i, r {how}
 """
 
 #: What every search asks of a reading beyond the index.
@@ -74,5 +74,5 @@ JOIN reading r ON r.id = w.id
 JOIN item i ON i.id = w.item_id
 WHERE rp.valid_until > radpool_now() AND rt.valid_until > radpool_now()
   AND (r.purpose <> 'check' OR rp.level = 'autonomous') AND UNASSIGNED AND FITS
-ORDER BY w.due_at, w.id LIMIT 1 FOR UPDATE OF i, r SKIP LOCKED
+ORDER BY w.due_at, w.id LIMIT 1 FOR NO KEY UPDATE OF i, r SKIP LOCKED
 """.replace("UNASSIGNED", _UNASSIGNED).replace("FITS", _FITS)

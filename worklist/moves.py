@@ -31,7 +31,7 @@ def lock_item(connection: Connection, item_id: int) -> Row[Any]:
     UnknownItem
         If there is none.
     """
-    row = connection.execute(select(item).where(item.c.id == item_id).with_for_update()).one_or_none()
+    row = connection.execute(select(item).where(item.c.id == item_id).with_for_update(key_share=True)).one_or_none()
     if row is None:
         raise UnknownItem(item_id)
     return row

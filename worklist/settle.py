@@ -168,7 +168,7 @@ def _lock_studies(connection: Connection, item_id: int) -> Sequence[Row[Any]]:
         select(study)
         .where(study.c.id.in_(select(item_study.c.study_id).where(item_study.c.item_id == item_id)))
         .order_by(study.c.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     ).all()
 
 

@@ -21,7 +21,7 @@ def withdraw_readings(connection: Connection, item_id: int) -> tuple[int, ...]:
             reading.c.state.in_((ReadingState.OPEN.value, ReadingState.HELD.value)),
         )
         .order_by(reading.c.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     ).all()
     if not waiting:
         return ()

@@ -22,6 +22,7 @@ from pynetdicom.association import Association
 from pynetdicom.presentation import PresentationContext, build_context
 
 from cli.demonstration.studies import DemoStudy
+from dicom_listener.client.checkpoint import stop_theft
 
 #: Called with a number of objects that are done, accepted or refused; from the senders' threads.
 Progress = Callable[[int], None]
@@ -155,7 +156,7 @@ class _Sender:
             self._peer.host,
             self._peer.port,
             ae_title=self._peer.ae_title,
-            evt_handlers=[(evt.EVT_CONN_OPEN, _send_without_delay)],
+            evt_handlers=[(evt.EVT_CONN_OPEN, stop_theft), (evt.EVT_CONN_OPEN, _send_without_delay)],
         )
 
     def _store(self, association: Association, objects: Sequence[_Object], answers: list[str | None]) -> None:

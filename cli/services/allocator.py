@@ -35,7 +35,7 @@ def run(engine: Engine, database_url: str, settings: Settings, stop: threading.E
             try:
                 allocator.step()
             except DBAPIError as error:
-                log.warning("the database is away; will try again", error=type(error).__name__)
+                log.warning("turn not finished; will try again", error=type(error).__name__)
                 stop.wait(0.5)
                 continue
             _wait(wakeups, stop, settings.plan_seconds)

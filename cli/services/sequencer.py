@@ -33,7 +33,7 @@ def run(engine: Engine, settings: Settings, data: Path | None, stop: threading.E
         try:
             batch = sequence(engine)
         except DBAPIError as error:
-            log.warning("the database is away; will try again", error=type(error).__name__)
+            log.warning("not sequenced; will try again", error=type(error).__name__)
             stop.wait(0.5)
             continue
         if batch is not None and batch.placed:

@@ -22,6 +22,7 @@ from pynetdicom.association import Association
 from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import build_context
 
+from dicom_listener.client.checkpoint import stop_theft
 from dicom_listener.client.query_address import Manners, QueryAddress
 from dicom_listener.conformance import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
 from dicom_listener.upper_layer.negotiation import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
@@ -108,7 +109,7 @@ def _associate(
         ae_title=address.ae_title,
         ext_neg=[role] if role else None,
         tls_args=(tls, address.host) if tls else None,
-        evt_handlers=[(evt.EVT_CONN_OPEN, _bound_reading, [manners, opened])],
+        evt_handlers=[(evt.EVT_CONN_OPEN, stop_theft), (evt.EVT_CONN_OPEN, _bound_reading, [manners, opened])],
     )
     if not association.is_established:
         raise Unreachable(_why_not(association) if opened else WhyNot.NO_CONNECTION)

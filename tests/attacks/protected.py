@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from pynetdicom import AE
+from pynetdicom import AE, evt
 from pynetdicom.association import Association
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 from sqlalchemy import create_engine, text
 
+from dicom_listener.client.checkpoint import stop_theft
 from tests.attacks.attacked import PACS_TRUST, TESTS, Attacked
 from tests.attacks.wire import HOST
 from tests.certificates import Certificates, Credentials, make_certificates
@@ -95,7 +96,12 @@ def association(
     for each in services:
         entity.add_requested_context(each, [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
     made = entity.associate(
-        HOST, port, ae_title=called, bind_address=(address, 0), tls_args=(tls, HOST) if tls is not None else None
+        HOST,
+        port,
+        ae_title=called,
+        bind_address=(address, 0),
+        tls_args=(tls, HOST) if tls is not None else None,
+        evt_handlers=[(evt.EVT_CONN_OPEN, stop_theft)],
     )
     try:
         yield made

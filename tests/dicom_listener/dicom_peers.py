@@ -17,7 +17,7 @@ from typing import Any
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from pynetdicom import AE
+from pynetdicom import AE, evt
 from pynetdicom.association import Association as Scu
 from pynetdicom.dsutils import encode
 from pynetdicom.pdu import A_ASSOCIATE_RQ
@@ -29,6 +29,7 @@ from pynetdicom.pdu_primitives import (
 from pynetdicom.presentation import build_context
 
 from dicom_listener.admission import Admit, Peer, Source
+from dicom_listener.client.checkpoint import stop_theft
 from dicom_listener.header.reader import ObjectHeader
 from dicom_listener.limits import Limits
 from dicom_listener.processes.acceptor import Acceptor, Port
@@ -275,7 +276,10 @@ def scu(
         build_context(CTImageStorage, [ExplicitVRLittleEndian, ImplicitVRLittleEndian]),
         build_context(VERIFICATION),
     ]
-    association = ae.associate(HOST, port, contexts=proposed, bind_address=(bind_address, 0), **arguments)
+    handlers = [(evt.EVT_CONN_OPEN, stop_theft), *arguments.pop("evt_handlers", ())]
+    association = ae.associate(
+        HOST, port, contexts=proposed, bind_address=(bind_address, 0), evt_handlers=handlers, **arguments
+    )
     try:
         yield association
     finally:

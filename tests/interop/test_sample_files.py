@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from pynetdicom import AE, _config
+from pynetdicom import AE, _config, evt
 from pynetdicom.presentation import build_context
 from sqlalchemy import text
 
+from dicom_listener.client.checkpoint import stop_theft
 from tests.attacks.attacked import PACS, Attacked
 from tests.interop.sample_files import Sample, description, person_name, samples, shipped_files
 from worklist.intake.sop_classes import NON_IMAGE_MODALITIES
@@ -194,7 +195,9 @@ def send(radpool: Attacked, sent: list[Sample]) -> Arrived:
         warnings.simplefilter("ignore")
         patch.setattr(_config, "STORE_SEND_CHUNKED_DATASET", True)
         patch.setattr(_config, "ENFORCE_UID_CONFORMANCE", False)
-        association = ae.associate("127.0.0.1", radpool.port, contexts=contexts)
+        association = ae.associate(
+            "127.0.0.1", radpool.port, contexts=contexts, evt_handlers=[(evt.EVT_CONN_OPEN, stop_theft)]
+        )
         assert association.is_established
         for one in sent:
             try:

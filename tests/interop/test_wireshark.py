@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 from pydicom.uid import CTImageStorage
-from pynetdicom import AE
+from pynetdicom import AE, evt
 from pynetdicom.presentation import build_context
 from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
 
+from dicom_listener.client.checkpoint import stop_theft
 from tests.attacks.attacked import PACS, STRANGER, Attacked
 from tests.attacks.objects import CONTEXT_OF, Element, ct_object
 from tests.attacks.wire import ABORTED, BIG_ENDIAN, EXPLICIT, IMPLICIT, associate_rq
@@ -31,7 +32,12 @@ ASSOCIATE_RQ, ASSOCIATE_AC, ASSOCIATE_RJ, P_DATA, RELEASE_RQ, RELEASE_RP, ABORT 
 
 def echo(radpool: Attacked) -> None:
     ae = AE(ae_title=PACS)
-    association = ae.associate("127.0.0.1", radpool.port, contexts=[build_context(Verification)])
+    association = ae.associate(
+        "127.0.0.1",
+        radpool.port,
+        contexts=[build_context(Verification)],
+        evt_handlers=[(evt.EVT_CONN_OPEN, stop_theft)],
+    )
     assert association.send_c_echo().Status == 0
     association.release()
 

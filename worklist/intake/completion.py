@@ -154,7 +154,7 @@ def offer_first_reading(connection: Connection, item_id: int) -> None:
             reading.c.purpose == Purpose.FIRST.value,
             reading.c.state != ReadingState.WITHDRAWN.value,
         )
-        .with_for_update()
+        .with_for_update(key_share=True)
     ).one_or_none()
     if found is not None and found.state == ReadingState.DONE.value:
         return
@@ -302,14 +302,14 @@ _NEXT_QUIET = (
     .where(study.c.quiet_until.is_not(None), _quiet_at <= func.radpool_now())
     .order_by(_quiet_at)
     .limit(1)
-    .with_for_update(skip_locked=True)
+    .with_for_update(key_share=True, skip_locked=True)
 )
 _NEXT_COUNTED = (
     select(study)
     .where(study.c.instance_count >= study.c.judge_at_instances)
     .order_by(study.c.id)
     .limit(1)
-    .with_for_update(skip_locked=True)
+    .with_for_update(key_share=True, skip_locked=True)
 )
 
 _RULES_OF_ITEM = text(

@@ -190,7 +190,7 @@ def _is_opened_by_images(connection: Connection, row: Row[Any]) -> bool:
 def _lock_items(connection: Connection, item_ids: Collection[int]) -> dict[int, Row[Any]]:
     if not item_ids:
         return {}
-    statement = select(item).where(item.c.id.in_(item_ids)).order_by(item.c.id).with_for_update()
+    statement = select(item).where(item.c.id.in_(item_ids)).order_by(item.c.id).with_for_update(key_share=True)
     return {row.id: row for row in connection.execute(statement)}
 
 

@@ -161,7 +161,10 @@ def judge_again(connection: Connection, trust: str, uids: Iterable[str]) -> None
     The transaction sees the trust's identities (`view_as`).
     """
     known = connection.scalars(
-        select(study.c.id).where(study.c.id.in_(_studies_of(trust, uids))).order_by(study.c.id).with_for_update()
+        select(study.c.id)
+        .where(study.c.id.in_(_studies_of(trust, uids)))
+        .order_by(study.c.id)
+        .with_for_update(key_share=True)
     ).all()
     if known:
         connection.execute(update(study).where(study.c.id.in_(known)).values(judge_at_instances=0))
@@ -194,7 +197,7 @@ def _lock_step(connection: Connection, sender: Sender, step: ProcedureStep) -> R
     return connection.execute(
         select(performed_step)
         .where(performed_step.c.trust_ods == sender.trust, performed_step.c.step_digest == digest)
-        .with_for_update()
+        .with_for_update(key_share=True)
     ).one()
 
 

@@ -140,7 +140,7 @@ def _owners(connection: Connection, uids: Sequence[str]) -> dict[str, Row[Any]]:
 
 
 def _locked(ids: Sequence[int]) -> Any:
-    return select(study).where(study.c.id.in_(ids)).order_by(study.c.id).with_for_update()
+    return select(study).where(study.c.id.in_(ids)).order_by(study.c.id).with_for_update(key_share=True)
 
 
 _OWNERS = text(
