@@ -6,6 +6,7 @@ The clock of every cloned database stands at Wednesday 10 June 2026, 10:00 UTC (
 from __future__ import annotations
 
 import itertools
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,9 @@ from worklist.db.migrate import migrate
 
 settings.register_profile("radpool", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 settings.load_profile("radpool")
+
+# A run that was started in the background of a shell would hand the deafness to Ctrl-C on to all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NOW = datetime(2026, 6, 10, 10, 0, tzinfo=UTC)
 NETWORK = Path(__file__).parent / "network.toml"

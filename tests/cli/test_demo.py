@@ -53,7 +53,7 @@ def room() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def ended(room: Path) -> Ended:
-    demo = _start(room, "--once")
+    demo = _start(room, "--once", "--studies", "60")
     out, err = demo.communicate(timeout=_SECONDS)
     assert demo.returncode == 0, out[-4000:] + err[-4000:]
     return Ended(demo.returncode, out, room)

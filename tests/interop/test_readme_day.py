@@ -26,7 +26,7 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Pa
     data = tmp_path_factory.mktemp("readme") / "demo"
     told = (data.parent / "told.txt").open("wb")
     process = subprocess.Popen(
-        [sys.executable, "-m", "cli.main", "demo", "--data", str(data), "--studies", "60"],
+        [sys.executable, "-m", "cli.main", "demo", "--data", str(data), "--studies", "20"],
         stdout=told,
         stderr=subprocess.STDOUT,
         cwd=ROOT,
