@@ -12,11 +12,11 @@ from threading import Lock
 
 from dicom_listener.client.association import Unreachable, WhyNot
 from dicom_listener.client.echo import why_no_echo
-from dicom_listener.client.find import QueryFailed, ask_priors, asking, names_one_patient
+from dicom_listener.client.find import PatientStudies, QueryFailed, ask_priors, asking, names_one_patient
 from dicom_listener.client.query_address import Manners, QueryAddress
-from worklist.intake.study import StudyAtSource
 
 _MOST_CALLS = 4
+_NOTHING = PatientStudies((), whole=False)
 
 
 class TooManyCalls(RuntimeError):
@@ -45,7 +45,7 @@ class PacsCalls:
 
     def priors(
         self, addresses: Sequence[QueryAddress], identifier: str | None, issuer: str | None
-    ) -> list[tuple[str, WhyNot | None, tuple[StudyAtSource, ...]]]:
+    ) -> list[tuple[str, WhyNot | None, PatientStudies]]:
         """Ask PACS one after another for a patient's studies; give each source, why it gave no answer, and its studies.
 
         Raises
@@ -58,16 +58,16 @@ class PacsCalls:
 
     def _priors(
         self, address: QueryAddress, identifier: str | None, issuer: str | None
-    ) -> tuple[WhyNot | None, tuple[StudyAtSource, ...]]:
+    ) -> tuple[WhyNot | None, PatientStudies]:
         if identifier is None or not names_one_patient(identifier, issuer):
-            return WhyNot.NO_IDENTIFIER, ()
+            return WhyNot.NO_IDENTIFIER, _NOTHING
         try:
             with asking(address, self._manners, self._tls) as pacs:
                 return None, ask_priors(pacs, identifier, issuer)
         except Unreachable as unreachable:
-            return unreachable.why, ()
+            return unreachable.why, _NOTHING
         except QueryFailed as failed:
-            return WhyNot.NO_ANSWER if failed.status is None else WhyNot.FAILED, ()
+            return WhyNot.NO_ANSWER if failed.status is None else WhyNot.FAILED, _NOTHING
 
     @contextmanager
     def _turn(self, addresses: Sequence[QueryAddress]) -> Iterator[None]:

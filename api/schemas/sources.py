@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.schemas.work import Exam
 from dicom_listener.client.association import WhyNot
-from worklist.intake.study import StudyAtSource
+from dicom_listener.client.find import PatientStudies
 from worklist.priors import Prior
 
 #: What helps, for each reason why a PACS did not answer.
@@ -84,12 +84,16 @@ class PacsStudy(BaseModel):
 
 
 class Asked(BaseModel):
-    """What one PACS answered; `why` is a stable word where it did not: then nothing follows from `studies`."""
+    """What one PACS answered; `why` is a stable word where it did not: then nothing follows from `studies`.
+
+    Where not `whole`, the PACS gave no answer or the patient has more studies there than are given.
+    """
 
     source: str
     why: WhyNot | None
     detail: str | None
     studies: list[PacsStudy]
+    whole: bool
 
 
 class Priors(BaseModel):
@@ -114,11 +118,12 @@ def prior_of(prior: Prior) -> PriorItem:
     )
 
 
-def asked_of(source: str, why: WhyNot | None, studies: tuple[StudyAtSource, ...]) -> Asked:
+def asked_of(source: str, why: WhyNot | None, found: PatientStudies) -> Asked:
     """Render what one PACS answered."""
     return Asked(
         source=source,
         why=why,
         detail=HELP[why] if why else None,
-        studies=[PacsStudy.model_validate(one) for one in studies],
+        studies=[PacsStudy.model_validate(one) for one in found.studies],
+        whole=found.whole,
     )

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 from itertools import count
 from time import monotonic, sleep
+from typing import NamedTuple
 
 from pydicom.dataset import Dataset
 from pynetdicom.association import Association
@@ -32,6 +33,13 @@ _SHORTEST_SPAN_SECONDS = 60
 _WILDCARDS = frozenset("*?\\")
 
 log = logging.getLogger(__name__)
+
+
+class PatientStudies(NamedTuple):
+    """A patient's studies at a PACS; not `whole` where it has more than are asked for."""
+
+    studies: tuple[StudyAtSource, ...]
+    whole: bool
 
 
 class QueryFailed(Exception):
@@ -108,18 +116,18 @@ def ask_study(pacs: Asking, study_instance_uid: str) -> StudyAtSource | None:
     return next((study for study in studies if study.study_instance_uid == study_instance_uid), None)
 
 
-def ask_priors(pacs: Asking, patient_identifier: str, issuer: str | None = None) -> tuple[StudyAtSource, ...]:
+def ask_priors(pacs: Asking, patient_identifier: str, issuer: str | None = None) -> PatientStudies:
     """Ask for a patient's studies; none for an identifier that would match others'. Raises `QueryFailed`.
 
     A PACS that does not know issuers may answer with somebody else who has the number by another issuer.
     """
     if not names_one_patient(patient_identifier, issuer):
-        return ()
-    studies, _ = pacs.find(
+        return PatientStudies((), whole=True)
+    studies, whole = pacs.find(
         _identifier(PatientID=patient_identifier, IssuerOfPatientID=issuer or ""),
         lambda answer: issuer is None or issuer_of(answer) in {None, issuer},
     )
-    return tuple(study for study in studies if study.patient_identifier == patient_identifier)
+    return PatientStudies(tuple(study for study in studies if study.patient_identifier == patient_identifier), whole)
 
 
 def names_one_patient(patient_identifier: str, issuer: str | None) -> bool:

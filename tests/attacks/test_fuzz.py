@@ -45,7 +45,7 @@ class Outcomes:
                 self.slow.append(f"{told}: {seconds:.1f} s, {outcome}")
 
 
-@pytest.mark.parametrize("runs", [4_000, LONG])
+@pytest.mark.parametrize("runs", [8_000, LONG])
 def test_mutated_association_requests_end_no_process_and_take_no_long_time(
     radpool: Attacked, request: pytest.FixtureRequest, runs: int
 ) -> None:

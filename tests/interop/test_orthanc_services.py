@@ -119,7 +119,7 @@ def test_orthanc_answers_our_queries(tmp_path: Path) -> None:
         with asking(address, MANNERS) as pacs:
             study = ask_study(pacs, "1.2.826.0.1.3680043.8.498.7")
             unknown = ask_study(pacs, "1.2.3")
-            priors = ask_priors(pacs, "P0008")
+            priors = ask_priors(pacs, "P0008").studies
             swept = list(sweep(pacs, date(2024, 1, 5), date(2024, 1, 6)))
     assert study is not None
     assert (study.instances, study.series, study.modalities) == (2, 1, ("CT",))

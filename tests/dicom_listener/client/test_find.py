@@ -60,7 +60,7 @@ def test_dcmtk_s_archive_tells_what_it_holds_of_a_study(tmp_path: Path) -> None:
 def test_dcmtk_s_archive_tells_a_patient_s_studies_and_those_of_a_day(tmp_path: Path) -> None:
     held = [archived(7), archived(8), archived(9, StudyDate="20240106")]
     with dcmqrscp(tmp_path, *held) as address, asking(address, MANNERS) as pacs:
-        priors = ask_priors(pacs, "P0008")
+        priors = ask_priors(pacs, "P0008").studies
         swept = list(sweep(pacs, date(2024, 1, 5), date(2024, 1, 5)))
     assert [each.accession_number for each in priors] == ["A0008"]
     assert sorted(each.accession_number or "" for each in swept) == ["A0007", "A0008"]
@@ -137,7 +137,7 @@ def test_an_answer_that_does_not_fit_the_question_is_none(uid: bytes) -> None:
 
     with scripted_pacs(find) as address, asking(address, MANNERS) as pacs:
         assert ask_study(pacs, STUDY) is None
-        assert ask_priors(pacs, "P1") == ()
+        assert ask_priors(pacs, "P1").studies == ()
 
 
 @pytest.mark.parametrize("identifier", ["", "*", "P?", "P1\\P2"])
@@ -149,7 +149,7 @@ def test_an_identifier_that_would_match_others_is_not_asked_about(identifier: st
         yield 0xFF00, answer(PatientID="P1")
 
     with scripted_pacs(find) as address, asking(address, MANNERS) as pacs:
-        assert ask_priors(pacs, identifier) == ()
+        assert ask_priors(pacs, identifier).studies == ()
     assert asked == []
 
 
@@ -160,8 +160,8 @@ def test_a_number_of_another_issuer_is_somebody_else() -> None:
             yield 0xFF00, answer(StudyInstanceUID=f"1.2.3.{number}", PatientID="P1", **values)
 
     with scripted_pacs(find) as address, asking(address, MANNERS) as pacs:
-        found = [each.study_instance_uid for each in ask_priors(pacs, "P1", "RXA")]
-        any_issuer = ask_priors(pacs, "P1")
+        found = [each.study_instance_uid for each in ask_priors(pacs, "P1", "RXA").studies]
+        any_issuer = ask_priors(pacs, "P1").studies
     assert found == ["1.2.3.0", "1.2.3.2", "1.2.3.3"]
     assert len(any_issuer) == 4
 
@@ -180,9 +180,10 @@ def test_beyond_the_bound_the_pacs_is_told_to_stop_and_can_be_asked_again() -> N
 
     manners = replace(MANNERS, max_answers=20)
     with scripted_pacs(find) as address, asking(address, manners) as pacs:
-        assert len(ask_priors(pacs, "P1")) == 20
+        found = ask_priors(pacs, "P1")
+        assert (len(found.studies), found.whole) == (20, False)
         assert len(sent) < 300
-        assert len(ask_priors(pacs, "P1")) == 20
+        assert len(ask_priors(pacs, "P1").studies) == 20
 
 
 def test_a_pacs_that_does_not_stop_is_left() -> None:
@@ -278,7 +279,7 @@ def test_nothing_of_a_patient_reaches_a_log(caplog: pytest.LogCaptureFixture) ->
         yield 0xFF00, answer(PatientID="P0815", AccessionNumber="A4711")
 
     with caplog.at_level(logging.DEBUG), scripted_pacs(find) as address, asking(address, MANNERS) as pacs:
-        assert len(ask_priors(pacs, "P0815")) == 1
+        assert len(ask_priors(pacs, "P0815").studies) == 1
     assert "P0815" not in caplog.text
     assert "A4711" not in caplog.text
 
