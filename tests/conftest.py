@@ -34,6 +34,15 @@ NETWORK = Path(__file__).parent / "network.toml"
 _numbers = itertools.count(1)
 
 
+#: Folders of tests that start servers and wait for them: begun first, so that no process is left alone with them.
+_SLOW_FOLDERS = {Path(__file__).parent / name for name in ("attacks", "interop", "cli", "benchmarks")}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slow tests first; within a folder the order stays."""
+    items.sort(key=lambda item: not _SLOW_FOLDERS & set(item.path.parents))
+
+
 @dataclass(frozen=True)
 class Database:
     """One cloned database: engines as the application and as the owner, and their URLs."""

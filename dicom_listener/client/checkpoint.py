@@ -36,11 +36,12 @@ class Checkpoint(threading.Event):
             self._changed.notify_all()
 
     def clear(self) -> None:
-        """Stop the reactor."""
+        """Stop the reactor; the flag that is read next says so, whatever another thread has made of it."""
         with self._changed:
             self._is_open = False
             while not self._stands_here and self._reactor.is_alive() and threading.current_thread() != self._reactor:
                 self._changed.wait(_LOOK_SECONDS)
+        self._reactor._is_paused = True  # type: ignore[attr-defined] # noqa: SLF001 - there is no public way
 
     def wait(self, timeout: float | None = None) -> bool:
         """Stand still until the reactor may go on; of the reactor's thread alone."""
