@@ -26,7 +26,7 @@ demo: $(INSTALLED)  ## Run the demonstration network (ARGS="--once" ends after t
 
 test: $(DEVELOPMENT)  ## Run the tests, with the real peers that are installed (ARGS go to pytest)
 	@scripts/install-test-peers
-	@exec $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not proof" $(ARGS)
+	@exec $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not proof" $(ARGS)
 
 proofs: $(DEVELOPMENT)  ## Run the long forms of the attacks (ARGS go to pytest)
 	@scripts/install-test-peers

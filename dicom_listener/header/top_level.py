@@ -16,17 +16,18 @@ from dicom_listener.header.data_elements import CannotBeFollowed, Wanted, end_of
 _EXPLICIT = Struct("<HH2sH").unpack_from
 _IMPLICIT = Struct("<HHL").unpack_from
 _LENGTH = Struct("<L").unpack_from
-_UNDEFINED = 0xFFFFFFFF
+UNDEFINED_LENGTH = 0xFFFFFFFF
 #: VRs with a length of four bytes whose value is no sequence (PS3.5, 7.1.2); UN may hold one (6.2.2).
 _LONG_VRS = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SV", b"UC", b"UR", b"UT", b"UV"})
-_SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
+SHORT_VRS = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 _MOST_SEQUENCES = 64
 
 
 class TopLevelWalk:
     """Walks one data set after another; a sequence that was followed once is known again by its bytes.
 
-    `wanted` and `last` are those of `data_elements.read_elements`.
+    `wanted` and `last` are those of `data_elements.read_elements`. `positions` has where each element of the last
+    data set begins, up to and with the first past the last wanted one.
     """
 
     def __init__(self, wanted: Wanted, last: int) -> None:
@@ -34,6 +35,7 @@ class TopLevelWalk:
         self._sequences = frozenset(keyword for keyword, inner in wanted.values() if inner is not None)
         self._last = last
         self._followed: dict[int, bytes] = {}
+        self.positions: list[int] = []
 
     def read(self, data: bytes, transfer_syntax_uid: str) -> dict[str, bytes] | None:
         """Give wanted values as encoded, by keyword, a sequence with its element's head; None: not in order.
@@ -52,9 +54,11 @@ class TopLevelWalk:
 
     def _read_explicit(self, data: bytes) -> dict[str, bytes] | None:
         found: dict[str, bytes] = {}
-        keywords, last, short = self._keywords, self._last, _SHORT_VRS
+        keywords, last, short = self._keywords, self._last, SHORT_VRS
         position, most = 0, len(data) - 12
+        self.positions = positions = []
         while position <= most:
+            positions.append(position)
             group, element, vr, length = _EXPLICIT(data, position)
             tag = group << 16 | element
             if tag > last:
@@ -68,7 +72,7 @@ class TopLevelWalk:
                     found[keyword] = data[position + 8 : end]
             else:
                 (length,) = _LENGTH(data, position + 8)
-                if vr in _LONG_VRS and length != _UNDEFINED:
+                if vr in _LONG_VRS and length != UNDEFINED_LENGTH:
                     end = position + 12 + length
                     if tag in keywords:
                         return None
@@ -79,13 +83,16 @@ class TopLevelWalk:
                 else:
                     return None
             position = end
+        positions.append(position)
         return found if position < len(data) and self._is_past(data, position) else None
 
     def _read_implicit(self, data: bytes) -> dict[str, bytes] | None:
         found: dict[str, bytes] = {}
         keywords, last = self._keywords, self._last
         position, most = 0, len(data) - 8
+        self.positions = positions = []
         while position <= most:
+            positions.append(position)
             group, element, length = _IMPLICIT(data, position)
             tag = group << 16 | element
             if tag > last:
@@ -93,7 +100,7 @@ class TopLevelWalk:
             keyword = keywords.get(tag)
             start = position + 8
             # in implicit encoding only the bytes tell a sequence: of undefined length, or an item first
-            if length == _UNDEFINED or data[start : start + 4] == b"\xfe\xff\x00\xe0":
+            if length == UNDEFINED_LENGTH or data[start : start + 4] == b"\xfe\xff\x00\xe0":
                 end = self._end_of_sequence(data, position, tag, explicit=False)
                 if keyword is not None and not self._take_sequence(found, tag, data[position:end]):
                     return None

@@ -9,7 +9,7 @@ import pytest
 from tests.attacks.attacked import Attacked, attacked
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def radpool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
     with attacked(tmp_path_factory.mktemp("attacked")) as running:
         yield running

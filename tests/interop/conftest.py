@@ -74,7 +74,7 @@ def command(*words: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.fixture(scope="session", name="radpool")
+@pytest.fixture(scope="package", name="radpool")
 def small_radpool(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
     """Give a radpool with the small network, shared by the tests that count only what they send themselves."""
     with attacked(tmp_path_factory.mktemp("interop")) as running:

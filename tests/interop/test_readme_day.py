@@ -54,8 +54,9 @@ def test_the_day_of_the_readme_ends_with_a_pay_line_of_the_price_by_hand(
         .replace("127.0.0.1 11112", run["dicom"].replace(":", " "))
         .replace(".venv/bin/python", sys.executable)
         .replace(".venv/bin/radpool", f"{sys.executable} -m cli.main")
-        # A person reads on; what comes next needs the study to have gone quiet, as the text says.
-        .replace("\nsession=$(", "\nsleep 4\nsession=$(", 1)
+        # A person reads on; what comes next needs the study to have gone quiet and the report to be priced, as the text says.
+        .replace("\nsession=$(", "\nsleep 8\nsession=$(", 1)
+        .replace('\ncurl -s -H "$nasreen" $api/pay/lines', '\nsleep 8\ncurl -s -H "$nasreen" $api/pay/lines', 1)
     )
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script], capture_output=True, text=True, check=False, cwd=ROOT, timeout=180
