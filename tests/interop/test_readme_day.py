@@ -54,7 +54,7 @@ def test_the_day_of_the_readme_ends_with_a_pay_line_of_the_price_by_hand(
         .replace("127.0.0.1 11112", run["dicom"].replace(":", " "))
         .replace(".venv/bin/python", sys.executable)
         .replace(".venv/bin/radpool", f"{sys.executable} -m cli.main")
-        # A person reads on; what comes next needs the study to have gone quiet and the report to be priced, as the text says.
+        # A person reads on; what comes next needs the study to be quiet and the report to be priced, as the text says.
         .replace("\nsession=$(", "\nsleep 8\nsession=$(", 1)
         .replace('\ncurl -s -H "$nasreen" $api/pay/lines', '\nsleep 8\ncurl -s -H "$nasreen" $api/pay/lines', 1)
     )
