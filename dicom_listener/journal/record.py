@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from struct import Struct
 from typing import Any
 from zlib import crc32
@@ -54,9 +55,8 @@ def pack_like(number: int, like: ReceivedObject) -> bytes:
 
 def pack_object(number: int, header: ObjectHeader, *, awaited: bool) -> bytes:
     """Write one object that shares the facts of a number."""
-    ended = header.acquisition_ended
-    told = None if ended is None else (ended.as_sent, ended.zone, ended.fold, ended.source, ended.at.isoformat())
-    return _framed(_OBJECT, json.dumps((number, header.sop_instance_uid, told, awaited)).encode())
+    uid, ended = json.dumps(header.sop_instance_uid), _told(header.acquisition_ended)
+    return _framed(_OBJECT, f"[{number}, {uid}, {ended}, {'true' if awaited else 'false'}]".encode())
 
 
 def unpack(octets: bytes, position: int) -> tuple[tuple[int, ReceivedObject] | ObjectRecord, int] | None:
@@ -87,6 +87,14 @@ def unpack(octets: bytes, position: int) -> tuple[tuple[int, ReceivedObject] | O
     raise DamagedRecord
 
 
+@lru_cache(maxsize=64)
+def _told(ended: LocalTime | None) -> str:
+    """Write an end of acquisition; many objects of a series have the same."""
+    if ended is None:
+        return "null"
+    return json.dumps((ended.as_sent, ended.zone, ended.fold, ended.source, ended.at.isoformat()))
+
+
 def _framed(kind: bytes, payload: bytes) -> bytes:
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise ValueError("a record of the journal is too long")
@@ -95,7 +103,9 @@ def _framed(kind: bytes, payload: bytes) -> bytes:
 
 def _object(fields: list[Any]) -> ObjectRecord:
     like, uid, ended, awaited = fields
-    if ended is not None:
-        as_sent, zone, fold, source, at = ended
-        ended = LocalTime(as_sent, zone, fold, source, datetime.fromisoformat(at))
-    return ObjectRecord(like, uid, ended, awaited)
+    return ObjectRecord(like, uid, _ended(*ended) if ended is not None else None, awaited)
+
+
+@lru_cache(maxsize=64)
+def _ended(as_sent: str, zone: str, fold: int, source: str, at: str) -> LocalTime:
+    return LocalTime(as_sent, zone, fold, source, datetime.fromisoformat(at))
