@@ -85,8 +85,8 @@ class Committer:
     def run(self) -> None:
         """Take in until stopped, what is left at the end too; a fault of the database is waited out."""
         while not self._stopping.is_set():
-            if not self._step():
-                self._news.wait(GATHER_SECONDS)
+            if self._step() < _BATCH:
+                self._news.wait(GATHER_SECONDS)  # a batch costs much the same whatever it holds
             self._news.clear()
         while self._step():
             pass
@@ -97,13 +97,13 @@ class Committer:
         self._stopping.set()
         self._news.set()
 
-    def _step(self) -> bool:
-        """Take one batch in; whether there was one."""
+    def _step(self) -> int:
+        """Take one batch in and give how many objects it had."""
         entries = self._reader.read(_BATCH)
         if not entries:
             self._reader.advance()
             self._rest()
-            return False
+            return 0
         try:
             answers = self._take([entry.received for entry in entries])
         except Exception as error:
@@ -111,13 +111,13 @@ class Committer:
             self._reader.give_again()
             self._measure()
             self._stopping.wait(_PAUSE_SECONDS)
-            return False
+            return 0
         self._set_aside([entry for entry, answer in zip(entries, answers, strict=True) if _is_ours(entry, answer)])
         self._reader.advance()
         self._quiet_since = monotonic()
         self._answer(entries, answers)
         self._measure()
-        return True
+        return len(entries)
 
     def _answer(self, entries: Sequence[Entry], answers: Sequence[StoreAnswer]) -> None:
         for entry, answer in zip(entries, answers, strict=True):
