@@ -5,7 +5,7 @@ It gives what `read` gives of each object by itself. It must not interpret what 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dicom_listener.header.character_set import CharacterSet
 from dicom_listener.header.data_elements import NestedTooDeep
@@ -13,7 +13,7 @@ from dicom_listener.header.read import LAST_WANTED, WANTED, acquisition_ended, r
 from dicom_listener.header.series_form import SeriesForm, WalkedObject, learn_form
 from dicom_listener.header.top_level import TopLevelWalk
 from dicom_listener.header.values import AttributeReader
-from worklist.intake.study import ReceivedObject, another_object
+from worklist.intake.study import ReceivedObject
 from worklist.local_time import LocalTime
 
 #: What differs between the objects of a series in the usual case.
@@ -39,7 +39,7 @@ class ObjectHeader:
 
     def received(self) -> ReceivedObject:
         """Give the whole."""
-        return another_object(self.like, self.sop_instance_uid, self.acquisition_ended)
+        return replace(self.like, sop_instance_uid=self.sop_instance_uid, acquisition_ended=self.acquisition_ended)
 
 
 #: What is an object's own alone, or all that it states, or neither.

@@ -9,14 +9,14 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import structlog
 
 from dicom_listener.journal.record import MAX_PAYLOAD_BYTES, DamagedRecord, ObjectRecord, unpack
 from dicom_listener.journal.writer import SUFFIX, Place
-from worklist.intake.study import ReceivedObject, another_object
+from worklist.intake.study import ReceivedObject
 
 log = structlog.get_logger(__name__)
 
@@ -174,4 +174,4 @@ def _received(segment: _Segment, record: ObjectRecord) -> ReceivedObject:
     own = (record.sop_instance_uid, record.acquisition_ended)
     if own == (like.sop_instance_uid, like.acquisition_ended):
         return like
-    return another_object(like, *own)
+    return replace(like, sop_instance_uid=own[0], acquisition_ended=own[1])

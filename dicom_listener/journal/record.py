@@ -103,9 +103,7 @@ def _framed(kind: bytes, payload: bytes) -> bytes:
 
 def _object(fields: list[Any]) -> ObjectRecord:
     like, uid, ended, awaited = fields
-    return ObjectRecord(like, uid, _ended(*ended) if ended is not None else None, awaited)
-
-
-@lru_cache(maxsize=64)
-def _ended(as_sent: str, zone: str, fold: int, source: str, at: str) -> LocalTime:
-    return LocalTime(as_sent, zone, fold, source, datetime.fromisoformat(at))
+    if ended is not None:
+        as_sent, zone, fold, source, at = ended
+        ended = LocalTime(as_sent, zone, fold, source, datetime.fromisoformat(at))
+    return ObjectRecord(like, uid, ended, awaited)

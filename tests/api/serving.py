@@ -143,7 +143,7 @@ def _wait_until_idle(database: Database) -> None:
         time.sleep(0.005)
 
 
-def problem_of(response: httpx.Response, status: int, kind: str) -> dict[str, Any]:
+def assert_problem(response: httpx.Response, status: int, kind: str) -> dict[str, Any]:
     """Hold an answer to be problem details of a kind, and give them."""
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"

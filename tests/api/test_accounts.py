@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from api.accounts import AccountRefused, add_user, issue_token
 from api.permissions import Role, parse_roles
-from tests.api.serving import Served, problem_of
+from tests.api.serving import Served, assert_problem
 from tests.conftest import Database
 
 
@@ -30,13 +30,13 @@ from tests.conftest import Database
 def test_nobody_gets_in_without_a_token_that_is_known(shared_api: Served, headers: dict[str, str]) -> None:
     raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
     answered = httpx.get(f"{shared_api.url}/api/v1/me", headers=raw)
-    problem_of(answered, 401, "not-signed-in")
+    assert_problem(answered, 401, "not-signed-in")
     assert answered.headers["www-authenticate"] == "Bearer"
 
 
 def test_a_token_in_the_query_string_is_no_token(shared_api: Served) -> None:
     token = shared_api.token("query", Role.AUDITOR)
-    problem_of(httpx.get(f"{shared_api.url}/api/v1/me", params={"access_token": token}), 401, "not-signed-in")
+    assert_problem(httpx.get(f"{shared_api.url}/api/v1/me", params={"access_token": token}), 401, "not-signed-in")
 
 
 def test_a_known_token_says_who_it_is(shared_api: Served) -> None:
@@ -59,14 +59,14 @@ def test_a_token_that_was_good_is_refused_from_that_moment(api: Served, statemen
     assert client.get("/me").status_code == 200
     with api.database.owner.begin() as connection:
         connection.execute(text(statement))
-    problem_of(client.get("/me"), 401, "not-signed-in")
+    assert_problem(client.get("/me"), 401, "not-signed-in")
 
 
 def test_a_token_expires_by_the_clock_of_the_server(api: Served) -> None:
     client = api.reporter("hart")
     with api.database.owner.begin() as connection:
         connection.execute(text("UPDATE test_clock SET moved_by = moved_by + interval '30 days 1 second'"))
-    problem_of(client.get("/me"), 401, "not-signed-in")
+    assert_problem(client.get("/me"), 401, "not-signed-in")
 
 
 def test_the_database_never_holds_a_token(network: Database) -> None:

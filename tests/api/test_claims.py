@@ -9,7 +9,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from tests.api.serving import LEASE_SECONDS, Served, problem_of
+from tests.api.serving import LEASE_SECONDS, Served, assert_problem
 from tests.builders import arrive
 from tests.conftest import NOW
 
@@ -42,7 +42,7 @@ def test_nothing_eligible_is_204_without_a_body(api: Served) -> None:
 
 def test_an_item_out_of_scope_is_403_with_the_reasons(api: Served) -> None:
     item_id = arrive(api.database, exam="CHEAD")
-    found = problem_of(api.reporter("hart").post("/claims", json={"item_id": item_id}), 403, "not-eligible")
+    found = assert_problem(api.reporter("hart").post("/claims", json={"item_id": item_id}), 403, "not-eligible")
     assert {"condition": "scope", "detail": "CHEAD: no scope of theirs covers it"} in found["reasons"]
     assert all(set(reason) == {"condition", "detail"} for reason in found["reasons"])
 
@@ -50,17 +50,17 @@ def test_an_item_out_of_scope_is_403_with_the_reasons(api: Served) -> None:
 def test_an_item_that_a_colleague_has_is_409(api: Served) -> None:
     item_id = arrive(api.database)
     claim(api, "hart")
-    problem_of(api.reporter("reed").post("/claims", json={"item_id": item_id}), 409, "not-free")
+    assert_problem(api.reporter("reed").post("/claims", json={"item_id": item_id}), 409, "not-free")
 
 
 def test_an_item_that_is_not_there_is_404(api: Served) -> None:
-    problem_of(api.reporter("hart").post("/claims", json={"item_id": 987654321}), 404, "unknown-item")
+    assert_problem(api.reporter("hart").post("/claims", json={"item_id": 987654321}), 404, "unknown-item")
 
 
 @pytest.mark.parametrize("session", ["nobodys", "reed-planned"])
 def test_a_session_that_is_not_ones_own_is_refused(api: Served, session: str) -> None:
     arrive(api.database)
-    problem_of(api.reporter("hart").post("/claims", json={"session_id": session}), 422, "unknown-session")
+    assert_problem(api.reporter("hart").post("/claims", json={"session_id": session}), 422, "unknown-session")
 
 
 def test_a_claim_in_a_session_names_it(api: Served) -> None:
@@ -71,7 +71,7 @@ def test_a_claim_in_a_session_names_it(api: Served) -> None:
 def test_a_suspended_reporter_is_told_so(api: Served) -> None:
     arrive(api.database)
     run(api, "UPDATE reporter SET suspended_at = radpool_now() WHERE code = 'hart'")
-    found = problem_of(api.reporter("hart").post("/claims", json={}), 403, "not-eligible")
+    found = assert_problem(api.reporter("hart").post("/claims", json={}), 403, "not-eligible")
     assert found["detail"] == "suspended"
 
 
@@ -112,7 +112,7 @@ def test_a_skip_needs_a_reason_of_the_list(api: Served) -> None:
     arrive(api.database)
     held = claim(api, "hart")
     for body in ({}, {"reason": "boring"}):
-        found = problem_of(act(api, "hart", held, "skip", **body), 422, "invalid-request")
+        found = assert_problem(act(api, "hart", held, "skip", **body), 422, "invalid-request")
         assert found["errors"][0]["field"] == "body.reason"
 
 
@@ -141,7 +141,7 @@ def test_a_trainees_preliminary_report_waits_for_a_check_by_somebody_else(api: S
 
 def test_a_trainee_cannot_verify(api: Served) -> None:
     arrive(api.database, exam="MHEAD")
-    found = problem_of(act(api, "tran", claim(api, "tran"), "report", status="verified"), 403, "not-eligible")
+    found = assert_problem(act(api, "tran", claim(api, "tran"), "report", status="verified"), 403, "not-eligible")
     assert [reason["condition"] for reason in found["reasons"]] == ["level"]
 
 
@@ -175,7 +175,7 @@ def test_a_token_that_was_superseded_writes_nothing(api: Served, name: str, body
     run(api, f"UPDATE test_clock SET moved_by = moved_by + interval '{LEASE_SECONDS + 1} seconds'")
     current = claim(api, "reed")
     assert current["item"]["id"] == item_id
-    problem_of(act(api, "hart", stale, name, **body), 409, "claim-superseded")
+    assert_problem(act(api, "hart", stale, name, **body), 409, "claim-superseded")
     seen = api.manager("RXA").get(f"/items/{item_id}").json()
     assert (seen["state"], seen["reported_at"]) == ("in_progress", None)
     assert act(api, "reed", current, "report", status="verified").status_code == 200
@@ -186,7 +186,7 @@ def test_a_made_up_token_is_409(api: Served, name: str) -> None:
     arrive(api.database)
     held = {**claim(api, "hart"), "token": 2**62}
     body = {"reason": "other"} if name == "skip" else {}
-    problem_of(act(api, "hart", held, name, **body), 409, "claim-superseded")
+    assert_problem(act(api, "hart", held, name, **body), 409, "claim-superseded")
 
 
 def test_a_superseded_report_is_kept_and_put_before_a_person(api: Served) -> None:
@@ -195,7 +195,7 @@ def test_a_superseded_report_is_kept_and_put_before_a_person(api: Served) -> Non
     run(api, f"UPDATE test_clock SET moved_by = moved_by + interval '{LEASE_SECONDS + 1} seconds'")
     current = claim(api, "reed")
     body = {"status": "verified", "text": "A fracture of the scaphoid."}
-    found = problem_of(act(api, "hart", stale, "report", **body), 409, "claim-superseded")
+    found = assert_problem(act(api, "hart", stale, "report", **body), 409, "claim-superseded")
     with api.database.owner.connect() as connection:
         kept = connection.execute(
             text("SELECT r.id, r.superseded, t.body FROM report r JOIN report_text t ON t.report_id = r.id")
@@ -203,7 +203,7 @@ def test_a_superseded_report_is_kept_and_put_before_a_person(api: Served) -> Non
     assert [tuple(one) for one in kept] == [(found["report_id"], True, "A fracture of the scaphoid.")]
     (doubt,) = api.manager("RXA").get("/exceptions").json()["exceptions"]
     assert (doubt["kind"], doubt["item_id"]) == ("report-under-superseded-claim", item_id)
-    again = problem_of(act(api, "hart", stale, "report", **body), 409, "claim-superseded")
+    again = assert_problem(act(api, "hart", stale, "report", **body), 409, "claim-superseded")
     assert again["report_id"] == found["report_id"]
     assert act(api, "reed", current, "report", status="verified", text="No fracture.").status_code == 200
     assert count(api, "SELECT count(*) FROM report WHERE NOT superseded") == 1
@@ -240,7 +240,7 @@ def test_every_act_on_a_claim_leaves_its_audit_entry(api: Served) -> None:
 def test_an_account_with_the_role_but_without_a_reporter_cannot_claim(api: Served) -> None:
     client = api.reporter("hart")
     run(api, "UPDATE app_user SET reporter_id = NULL")
-    problem_of(client.post("/claims", json={}), 403, "not-a-reporter")
+    assert_problem(client.post("/claims", json={}), 403, "not-a-reporter")
 
 
 def claim(api: Served, reporter: str, **body: object) -> dict[str, Any]:

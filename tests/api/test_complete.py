@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from api.permissions import Role
-from tests.api.serving import Served, problem_of
+from tests.api.serving import Served, assert_problem
 from tests.api.test_claims import claim
 from tests.builders import received
 from worklist.intake.completion import complete_quiet_studies
@@ -53,17 +53,17 @@ def test_who_looks_after_the_trust_s_work_may_say_so(api: Served, role: Role, tr
 def test_another_trust_s_item_is_not_there(api: Served) -> None:
     item_id = arriving(api)
     elsewhere = api.as_(Role.PACS_MANAGER, trust="RXB")
-    problem_of(elsewhere.post(f"/items/{item_id}/complete", json=REASON), 404, "unknown-item")
+    assert_problem(elsewhere.post(f"/items/{item_id}/complete", json=REASON), 404, "unknown-item")
 
 
 def test_a_reporter_may_say_so_of_what_they_hold_and_then_verify(api: Served) -> None:
     item_id = arriving(api)
     hart = api.reporter("hart")
-    problem_of(hart.post(f"/items/{item_id}/complete", json=REASON), 404, "unknown-item")
+    assert_problem(hart.post(f"/items/{item_id}/complete", json=REASON), 404, "unknown-item")
     held = claim(api, "hart")
     assert held["item"]["arriving"] is True
     report = {"token": held["token"], "status": "verified", "text": "words"}
-    told = problem_of(hart.post(f"/claims/{held['claim_id']}/report", json=report), 409, "still-arriving")
+    told = assert_problem(hart.post(f"/claims/{held['claim_id']}/report", json=report), 409, "still-arriving")
     assert "preliminary" in told["detail"]
     assert hart.post(f"/items/{item_id}/complete", json=REASON).status_code == 200
     assert hart.post(f"/claims/{held['claim_id']}/report", json=report).status_code == 200
@@ -72,7 +72,7 @@ def test_a_reporter_may_say_so_of_what_they_hold_and_then_verify(api: Served) ->
 def test_a_reporter_on_duty_may_say_so_of_what_they_may_report(api: Served) -> None:
     item_id = arriving(api)
     reed = api.reporter("reed")
-    problem_of(reed.post(f"/items/{item_id}/complete", json=REASON), 404, "unknown-item")
+    assert_problem(reed.post(f"/items/{item_id}/complete", json=REASON), 404, "unknown-item")
     with api.database.owner.begin() as connection:
         connection.exec_driver_sql("UPDATE reporting_session SET kind = 'duty' WHERE code = 'reed-planned'")
     assert reed.post(f"/items/{item_id}/complete", json=REASON).status_code == 200
@@ -98,11 +98,11 @@ def test_what_is_complete_is_409(api: Served) -> None:
     item_id = arriving(api)
     pacs = api.as_(Role.PACS_MANAGER, trust="RXA")
     pacs.post(f"/items/{item_id}/complete", json=REASON)
-    problem_of(pacs.post(f"/items/{item_id}/complete", json=REASON), 409, "nothing-arriving")
+    assert_problem(pacs.post(f"/items/{item_id}/complete", json=REASON), 409, "nothing-arriving")
 
 
 def test_without_a_reason_nothing_happens(api: Served) -> None:
     item_id = arriving(api)
     pacs = api.as_(Role.PACS_MANAGER, trust="RXA")
-    problem_of(pacs.post(f"/items/{item_id}/complete", json={}), 422, "invalid-request")
+    assert_problem(pacs.post(f"/items/{item_id}/complete", json={}), 422, "invalid-request")
     assert pacs.get(f"/items/{item_id}").json()["arriving"] is True

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from allocation.pay import ledger
 from api.permissions import Role
-from tests.api.serving import Served, problem_of
+from tests.api.serving import Served, assert_problem
 from tests.api.test_claims import act, claim
 from tests.builders import arrive
 from worklist.events import consume
@@ -188,7 +188,7 @@ def test_each_figure_is_given_for_the_network_and_for_a_trust(api: Served, quest
     implied = own.get(f"/metrics/{question}").json()
     stated = own.get(f"/metrics/{question}", params={"trust": "RXB"}).json()
     assert {**implied, "at": None} == {**stated, "at": None}
-    problem_of(own.get(f"/metrics/{question}", params={"trust": "RXA"}), 404, "not-found")
+    assert_problem(own.get(f"/metrics/{question}", params={"trust": "RXA"}), 404, "not-found")
 
 
 def test_a_trusts_manager_counts_their_own_backlog_alone(api: Served) -> None:
@@ -221,7 +221,7 @@ def test_a_trusts_manager_counts_their_own_backlog_alone(api: Served) -> None:
 def test_no_question_is_our_fault(shared_api: Served, question: str, params: dict[str, str]) -> None:
     answered = shared_api.as_(Role.NETWORK_MANAGER).get(f"/metrics/{question}", params=params)
     if answered.status_code != 200:
-        problem_of(answered, 422, "invalid-request")
+        assert_problem(answered, 422, "invalid-request")
 
 
 def test_a_server_says_that_it_lives_and_that_it_is_ready(api: Served) -> None:

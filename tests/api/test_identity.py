@@ -12,7 +12,7 @@ from sqlalchemy import text
 from allocation.planner import greedy
 from allocation.planner.run import replan
 from api.permissions import Role
-from tests.api.serving import Served, problem_of
+from tests.api.serving import Served, assert_problem
 from tests.builders import arrive
 from worklist.intake.study import PatientAsSent
 
@@ -87,7 +87,7 @@ def test_who_may_claim_it_sees_the_work_before_and_the_patient_only_with_the_cla
 @pytest.mark.parametrize("path", ["/items/{}", "/items/{}/eligibility"])
 def test_a_reporter_out_of_whose_scope_it_is_finds_nothing(api: Served, path: str) -> None:
     item_id = arrive(api.database, patient=PATIENT)
-    found = problem_of(api.reporter("cole").get(path.format(item_id)), 404, "unknown-item")
+    found = assert_problem(api.reporter("cole").get(path.format(item_id)), 404, "unknown-item")
     assert found == {**found, "detail": f"no item {item_id}"}
     assert api.reporter("cole").get("/worklist").json()["items"] == []
 
@@ -100,11 +100,11 @@ def test_another_trusts_people_get_not_one_byte_of_it(api: Served, role: Role) -
         answered = other.request(method, path, json=body)
         if answered.status_code != 403:
             unknown = other.request(method, path.replace(str(item_id), "987654321"), json=body)
-            problem_of(answered, 404, "unknown-item")
+            assert_problem(answered, 404, "unknown-item")
             assert answered.text.replace(str(item_id), "987654321") == unknown.text
     assert other.get("/worklist").json() == {"items": [], "next_cursor": None}
     assert other.get("/exceptions").json() == {"exceptions": []}
-    problem_of(other.get("/worklist", params={"trust": "RXA"}), 404, "not-found")
+    assert_problem(other.get("/worklist", params={"trust": "RXA"}), 404, "not-found")
 
 
 def test_another_reporters_claim_is_nobodys(api: Served) -> None:
@@ -114,7 +114,7 @@ def test_another_reporters_claim_is_nobodys(api: Served) -> None:
         body = {"token": held["token"]}
         body |= {"skip": {"reason": "no-time"}, "report": {"status": "verified"}}.get(act, {})
         answered = api.reporter("reed").post(f"/claims/{held['claim_id']}/{act}", json=body)
-        problem_of(answered, 404, "unknown-claim")
+        assert_problem(answered, 404, "unknown-claim")
         assert_nothing_of_the_patient(answered)
     assert api.manager("RXA").get(f"/items/{item_id}").json()["state"] == "in_progress"
 
@@ -136,9 +136,9 @@ def test_a_reporter_who_lost_the_right_is_shown_nothing_more(api: Served, ended:
         connection.execute(text(ended))
     for path in ("/worklist", "/claims"):
         assert hart.get(path).json()["items"] == []
-    problem_of(hart.get(f"/items/{item_id}"), 404, "unknown-item")
+    assert_problem(hart.get(f"/items/{item_id}"), 404, "unknown-item")
     body = {"token": held["token"], "status": "verified"}
-    found = problem_of(hart.post(f"/claims/{held['claim_id']}/report", json=body), 403, "not-eligible")
+    found = assert_problem(hart.post(f"/claims/{held['claim_id']}/report", json=body), 403, "not-eligible")
     assert found["reasons"]
     assert hart.post(f"/claims/{held['claim_id']}/release", json={"token": held["token"]}).status_code == 204
 

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from api import live
 from api.permissions import Role
-from tests.api.serving import Served, problem_of, serving
+from tests.api.serving import Served, assert_problem, serving
 from tests.api.test_claims import act, claim
 from tests.builders import arrive, patient_called
 from tests.conftest import Database
@@ -160,7 +160,7 @@ def test_a_claim_by_one_is_on_the_screen_of_another(api: Served) -> None:
 @pytest.mark.parametrize("last", ["x", "-1", "1.5", "\u00b2"])
 def test_a_position_that_is_none_is_refused(shared_api: Served, last: str) -> None:
     answered = shared_api.as_(Role.AUDITOR).get("/events", headers=[(b"Last-Event-ID", last.encode("latin-1"))])
-    problem_of(answered, 422, "invalid-request")
+    assert_problem(answered, 422, "invalid-request")
 
 
 def test_a_stream_is_not_compressed_nor_kept(api: Served) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import create_engine
 from api.acts import Act, permitted
 from api.app import OPEN_PATHS, RouteWithoutRule, make_app
 from api.permissions import NEEDS_TRUST, RULES, Principal, Role
-from tests.api.serving import Served, person, problem_of
+from tests.api.serving import Served, assert_problem, person
 
 
 @pytest.mark.parametrize("rule", sorted(RULES))
@@ -28,7 +28,7 @@ def test_a_role_outside_the_rule_learns_which_roles_may(shared_api: Served, rule
     if not outside:
         return
     method, path = request_of(rule)
-    found = problem_of(person(shared_api, outside[0]).request(method, path, json={}), 403, "not-permitted")
+    found = assert_problem(person(shared_api, outside[0]).request(method, path, json={}), 403, "not-permitted")
     assert min(RULES[rule]) in found["detail"]
 
 
@@ -36,7 +36,7 @@ def test_a_role_outside_the_rule_learns_which_roles_may(shared_api: Served, rule
 def test_no_route_answers_who_is_not_signed_in(shared_api: Served, rule: str) -> None:
     with shared_api.client() as nobody:
         method, path = request_of(rule)
-        problem_of(nobody.request(method, path, json={}), 401, "not-signed-in")
+        assert_problem(nobody.request(method, path, json={}), 401, "not-signed-in")
 
 
 def test_every_rule_is_of_a_route_and_every_route_has_a_rule(shared_api: Served) -> None:

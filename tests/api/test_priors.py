@@ -12,7 +12,7 @@ from sqlalchemy import text
 from api.permissions import Role
 from api.schemas.sources import Priors
 from dicom_listener.client.query_address import QueryAddress
-from tests.api.serving import Served, problem_of
+from tests.api.serving import Served, assert_problem
 from tests.api.test_claims import claim
 from tests.api.test_description import exactly
 from tests.api.test_sources import configure, stated
@@ -59,7 +59,7 @@ def test_what_was_cancelled_is_no_prior(api: Served) -> None:
 def test_a_reporter_sees_the_priors_of_whom_they_hold_and_of_nobody_else(api: Served) -> None:
     prior = arrive(api.database, ended_at=NOW - timedelta(days=3), exam="CHEAD")
     item_id = arrive(api.database, exam="XHANL")
-    problem_of(api.reporter("hart").get(f"/items/{item_id}/priors"), 403, "not-permitted")
+    assert_problem(api.reporter("hart").get(f"/items/{item_id}/priors"), 403, "not-permitted")
     claim(api, "hart", item_id=item_id)
     (found,) = api.reporter("hart").get(f"/items/{item_id}/priors").json()["priors"]
     assert (found["item_id"], found["exams"][0]["code"]) == (prior, "CHEAD")
@@ -68,9 +68,9 @@ def test_a_reporter_sees_the_priors_of_whom_they_hold_and_of_nobody_else(api: Se
 
 def test_another_trust_s_item_is_unknown_and_who_looks_after_the_network_sees_no_patient(api: Served) -> None:
     item_id = arrive(api.database)
-    problem_of(api.manager("RXB").get(f"/items/{item_id}/priors"), 404, "unknown-item")
+    assert_problem(api.manager("RXB").get(f"/items/{item_id}/priors"), 404, "unknown-item")
     for role in (Role.NETWORK_MANAGER, Role.ADMINISTRATOR, Role.AUDITOR):
-        problem_of(api.as_(role).get(f"/items/{item_id}/priors"), 403, "not-permitted")
+        assert_problem(api.as_(role).get(f"/items/{item_id}/priors"), 403, "not-permitted")
 
 
 def test_dcmtk_s_archive_adds_what_it_holds_of_the_patient_and_the_audit_says_whom_we_asked(

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from api.app import MAX_BODY_BYTES
-from tests.api.serving import Served, problem_of
+from tests.api.serving import Served, assert_problem
 from tests.api.test_claims import claim
 from tests.builders import arrive
 
@@ -33,7 +33,7 @@ def test_a_body_that_is_not_valid_names_the_field_and_not_the_value(
     shared_api: Served, body: object, field: str
 ) -> None:
     answered = shared_api.reporter("hart").post("/claims", json=body)
-    found = problem_of(answered, 422, "invalid-request")
+    found = assert_problem(answered, 422, "invalid-request")
     assert [one["field"] for one in found["errors"]] == [field]
     assert all(one["detail"] for one in found["errors"])
     assert "Zephyrwood" not in answered.text
@@ -57,7 +57,7 @@ def test_a_body_that_is_not_valid_names_the_field_and_not_the_value(
 )
 def test_every_act_knows_its_body_and_nothing_else(shared_api: Served, act: str, body: dict[str, object]) -> None:
     answered = shared_api.reporter("hart").post(f"/claims/1/{act}", json=body)
-    problem_of(answered, 422, "invalid-request")
+    assert_problem(answered, 422, "invalid-request")
     assert "Zephyrwood" not in answered.text
 
 
@@ -66,7 +66,7 @@ def test_a_body_that_is_no_json_is_refused(shared_api: Served, content: bytes) -
     headers = {"Content-Type": "application/json"}
     answered = shared_api.reporter("hart").post("/claims/1/renew", content=content, headers=headers)
     assert answered.status_code in (400, 422)
-    problem_of(answered, answered.status_code, answered.json()["type"])
+    assert_problem(answered, answered.status_code, answered.json()["type"])
 
 
 @pytest.mark.parametrize("words", ["a\x00b", "a\ud800b"], ids=["nul", "half a pair"])
@@ -77,40 +77,40 @@ def test_words_that_cannot_be_kept_are_refused_and_not_called_our_fault(api: Ser
     headers = {"Content-Type": "application/json"}
     path = f"/claims/{held['claim_id']}/report"
     answered = api.reporter("hart").post(path, content=escaped, headers=headers)
-    problem_of(answered, 422, "invalid-request")
+    assert_problem(answered, 422, "invalid-request")
     with api.database.owner.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM report")) == 0
 
 
 @pytest.mark.parametrize("path", ["/worklist?modality=a%00b", "/exceptions?kind=a%00b", "/metrics/backlog?setting=%00"])
 def test_a_query_that_cannot_be_asked_is_refused_and_not_called_our_fault(shared_api: Served, path: str) -> None:
-    problem_of(shared_api.manager("RXA").get(path), 422, "invalid-request")
+    assert_problem(shared_api.manager("RXA").get(path), 422, "invalid-request")
 
 
 @pytest.mark.parametrize("item", ["x", "1.5", "1e3", "-", "%00", "9" * 5000])
 def test_a_path_that_is_no_number_is_refused(shared_api: Served, item: str) -> None:
-    problem_of(shared_api.manager("RXA").get(f"/items/{item}"), 422, "invalid-request")
+    assert_problem(shared_api.manager("RXA").get(f"/items/{item}"), 422, "invalid-request")
 
 
 @pytest.mark.parametrize("item", ["0", "-1", "9" * 18])
 def test_a_number_that_no_item_has_is_404(shared_api: Served, item: str) -> None:
-    problem_of(shared_api.manager("RXA").get(f"/items/{item}"), 404, "unknown-item")
+    assert_problem(shared_api.manager("RXA").get(f"/items/{item}"), 404, "unknown-item")
 
 
 def test_a_number_that_no_database_can_hold_is_refused(shared_api: Served) -> None:
-    problem_of(shared_api.manager("RXA").get(f"/items/{2**63}"), 422, "invalid-request")
+    assert_problem(shared_api.manager("RXA").get(f"/items/{2**63}"), 422, "invalid-request")
     answered = shared_api.reporter("hart").post("/claims", json={"item_id": 10**40})
-    problem_of(answered, 422, "invalid-request")
+    assert_problem(answered, 422, "invalid-request")
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/items", "/items/1/patients", "/../metrics/x"])
 def test_a_path_that_is_not_there_is_404(shared_api: Served, path: str) -> None:
-    problem_of(shared_api.manager("RXA").get(path), 404, "not-found")
+    assert_problem(shared_api.manager("RXA").get(path), 404, "not-found")
 
 
 def test_a_method_that_is_not_there_says_which_are(shared_api: Served) -> None:
     answered = shared_api.manager("RXA").delete("/worklist")
-    problem_of(answered, 405, "method-not-allowed")
+    assert_problem(answered, 405, "method-not-allowed")
     assert answered.headers["allow"] == "GET"
 
 
@@ -122,7 +122,7 @@ def test_a_body_over_the_bound_is_413(shared_api: Served, announced: bool) -> No
     answered = shared_api.reporter("hart").post(
         "/claims/1/report", content=content, headers={"Content-Type": "application/json"}
     )
-    problem_of(answered, 413, "body-too-large")
+    assert_problem(answered, 413, "body-too-large")
 
 
 def test_a_body_just_within_the_bound_is_read(shared_api: Served) -> None:
@@ -132,7 +132,7 @@ def test_a_body_just_within_the_bound_is_read(shared_api: Served) -> None:
     answered = shared_api.reporter("hart").post(
         "/claims/1/report", content=body, headers={"Content-Type": "application/json"}
     )
-    problem_of(answered, 422, "invalid-request")
+    assert_problem(answered, 422, "invalid-request")
 
 
 @pytest.mark.parametrize("length", ["-1", "1x", "1048577", "99999999999999999999"])
@@ -150,7 +150,7 @@ def test_a_database_that_is_away_is_503_and_says_to_try_again(api: Served) -> No
     with api.database.owner.begin() as connection:
         connection.execute(text("ALTER TABLE api_token RENAME TO taken_away"))
     answered = client.get("/me")
-    problem_of(answered, 503, "try-again")
+    assert_problem(answered, 503, "try-again")
     assert answered.headers["retry-after"] == "1"
 
 
@@ -160,7 +160,7 @@ def test_an_unforeseen_fault_says_nothing_of_itself(api: Served, monkeypatch: py
 
     monkeypatch.setattr("api.routes.work.list_item_ids", fail)
     answered = api.manager("RXA").get("/worklist")
-    problem_of(answered, 500, "fault")
+    assert_problem(answered, 500, "fault")
     assert "Zephyrwood" not in answered.text
 
 

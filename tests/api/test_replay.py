@@ -11,7 +11,7 @@ import pytest
 from psycopg import sql
 from sqlalchemy import text
 
-from tests.api.serving import Served, problem_of
+from tests.api.serving import Served, assert_problem
 from tests.api.test_claims import act, claim, count
 from tests.builders import arrive
 from worklist.db import embedded
@@ -54,9 +54,9 @@ def test_a_key_is_one_persons(api: Served) -> None:
 def test_another_request_under_the_key_is_refused_and_does_nothing(api: Served) -> None:
     arrive(api.database)
     keyed(api, "k", "/claims", {})
-    problem_of(keyed(api, "k", "/claims", {"purpose": "first"}), 422, "idempotency-key-reused")
+    assert_problem(keyed(api, "k", "/claims", {"purpose": "first"}), 422, "idempotency-key-reused")
     held = claim_held(api)
-    problem_of(
+    assert_problem(
         keyed(api, "k", f"/claims/{held['claim_id']}/release", {"token": held["token"]}), 422, "idempotency-key-reused"
     )
     assert count(api, "SELECT count(*) FROM claim WHERE ended_at IS NULL") == 1
@@ -71,7 +71,7 @@ def test_nothing_to_do_is_remembered_too(api: Served) -> None:
 
 
 def test_a_refusal_is_not_remembered(api: Served) -> None:
-    problem_of(keyed(api, "k", "/claims", {"item_id": 987654321}), 404, "unknown-item")
+    assert_problem(keyed(api, "k", "/claims", {"item_id": 987654321}), 404, "unknown-item")
     assert count(api, "SELECT count(*) FROM idempotency_key") == 0
 
 
@@ -84,7 +84,7 @@ def test_a_kept_superseded_report_is_answered_again_and_kept_once(api: Served) -
     body = {"token": held["token"], "status": "verified", "text": "No fracture."}
     answers = [keyed(api, "k", f"/claims/{held['claim_id']}/report", body) for _ in range(2)]
     assert answers[0].json() == answers[1].json()
-    problem_of(answers[1], 409, "claim-superseded")
+    assert_problem(answers[1], 409, "claim-superseded")
     assert count(api, "SELECT count(*) FROM report") == 1
 
 
@@ -108,7 +108,7 @@ def test_a_repeated_answer_that_shows_the_patient_is_audited(api: Served) -> Non
 
 @pytest.mark.parametrize("key", ["", "x" * 201])
 def test_a_key_is_between_1_and_200_characters(api: Served, key: str) -> None:
-    problem_of(keyed(api, key, "/claims", {}), 422, "invalid-request")
+    assert_problem(keyed(api, key, "/claims", {}), 422, "invalid-request")
 
 
 def test_a_transaction_that_lost_a_deadlock_is_tried_again(api: Served, cluster: embedded.Cluster) -> None:

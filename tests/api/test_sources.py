@@ -15,7 +15,7 @@ from sqlalchemy import text, update
 from api.pacs_calls import PacsCalls, TooManyCalls
 from api.permissions import Role
 from dicom_listener.client.query_address import QueryAddress
-from tests.api.serving import Served, problem_of
+from tests.api.serving import Served, assert_problem
 from tests.builders import arrive
 from tests.dicom_listener.client.pacs_peers import archived, dcmqrscp, free_port
 from tests.dicom_listener.dicom_peers import HOST
@@ -90,7 +90,7 @@ def test_a_peer_that_says_nothing_is_given_up_and_keeps_no_other_request_waiting
         while not api.app.state.pacs_calls._asked:
             asking.join(0.01)
         again = api.as_(Role.NETWORK_MANAGER).post("/sources/PACS_A/echo")
-        problem_of(again, 503, "busy")
+        assert_problem(again, 503, "busy")
         assert api.as_(Role.NETWORK_MANAGER).get("/me").status_code == 200
         asking.join(20)
     assert found == ["no-answer"]
@@ -105,9 +105,9 @@ def test_more_pacs_than_may_are_not_asked_at_once() -> None:
 
 
 def test_a_source_without_an_address_and_one_of_another_trust_cannot_be_asked(api: Served) -> None:
-    problem_of(api.as_(Role.NETWORK_MANAGER).post("/sources/PACS_A/echo"), 409, "no-address")
-    problem_of(api.as_(Role.PACS_MANAGER, trust="RXB").post("/sources/PACS_A/echo"), 404, "unknown-source")
-    problem_of(api.as_(Role.NETWORK_MANAGER).post("/sources/NOBODY/echo"), 404, "unknown-source")
+    assert_problem(api.as_(Role.NETWORK_MANAGER).post("/sources/PACS_A/echo"), 409, "no-address")
+    assert_problem(api.as_(Role.PACS_MANAGER, trust="RXB").post("/sources/PACS_A/echo"), 404, "unknown-source")
+    assert_problem(api.as_(Role.NETWORK_MANAGER).post("/sources/NOBODY/echo"), 404, "unknown-source")
     assert audited(api, "source asked for an echo") == []
 
 

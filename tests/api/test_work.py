@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from api.permissions import Role
-from tests.api.serving import Served, problem_of
+from tests.api.serving import Served, assert_problem
 from tests.api.test_claims import act, claim
 from tests.builders import arrive, multiply
 from worklist.intake.completion import CUT_LOCK
@@ -183,7 +183,7 @@ def test_a_pacs_manager_classifies_what_is_unmapped(api: Served) -> None:
 
 def test_the_duty_radiologist_classifies_the_unmapped_item_that_they_hold(api: Served) -> None:
     item_id = arrive(api.database, exam=None)
-    problem_of(api.reporter("reed").post(f"/items/{item_id}/classify", json=codes("XHANL")), 404, "unknown-item")
+    assert_problem(api.reporter("reed").post(f"/items/{item_id}/classify", json=codes("XHANL")), 404, "unknown-item")
     held = claim(api, "reed")
     answered = api.reporter("reed").post(f"/items/{item_id}/classify", json=codes("XHANL"))
     assert answered.status_code == 200
@@ -198,7 +198,7 @@ def test_a_reporter_does_not_make_more_of_the_exams_that_they_hold(api: Served) 
     item_id = arrive(api.database, exam="XHANL")
     claim(api, "reed")
     more = codes("XHANL", "CHEAD", "MHEAD")
-    problem_of(api.reporter("reed").post(f"/items/{item_id}/classify", json=more), 403, "not-permitted")
+    assert_problem(api.reporter("reed").post(f"/items/{item_id}/classify", json=more), 403, "not-permitted")
     exams = api.manager("RXA").get(f"/items/{item_id}").json()["exams"]
     assert [one["code"] for one in exams] == ["XHANL"]
 
@@ -207,13 +207,13 @@ def test_a_reporter_does_not_make_more_of_the_exams_that_they_hold(api: Served) 
 def test_a_classification_names_each_exam_once(api: Served, sent: object) -> None:
     item_id = arrive(api.database, exam=None)
     client = api.as_(Role.PACS_MANAGER, trust="RXA")
-    problem_of(client.post(f"/items/{item_id}/classify", json={"exam_codes": sent}), 422, "invalid-request")
+    assert_problem(client.post(f"/items/{item_id}/classify", json={"exam_codes": sent}), 422, "invalid-request")
 
 
 def test_an_exam_outside_the_catalogue_is_refused(api: Served) -> None:
     item_id = arrive(api.database, exam=None)
     client = api.as_(Role.PACS_MANAGER, trust="RXA")
-    problem_of(client.post(f"/items/{item_id}/classify", json=codes("XHANL", "NOSUCH")), 422, "unknown-exam")
+    assert_problem(client.post(f"/items/{item_id}/classify", json=codes("XHANL", "NOSUCH")), 422, "unknown-exam")
     assert api.manager("RXA").get(f"/items/{item_id}").json()["exams"][0]["code"] is None
 
 
@@ -232,7 +232,7 @@ def test_an_accession_number_of_another_item_is_refused(api: Served) -> None:
     item_id = arrive(api.database, accession=None)
     manager = api.as_(Role.PACS_MANAGER, trust="RXA")
     found = manager.post(f"/items/{item_id}/accession", json={"accession_number": "00042"})
-    problem_of(found, 409, "accession-taken")
+    assert_problem(found, 409, "accession-taken")
 
 
 def test_an_accession_number_that_stands_is_never_replaced(api: Served) -> None:
@@ -241,7 +241,7 @@ def test_an_accession_number_that_stands_is_never_replaced(api: Served) -> None:
     manager = api.as_(Role.PACS_MANAGER, trust="RXA")
     for number in ("00043", "00042"):
         found = manager.post(f"/items/{item_id}/accession", json={"accession_number": number})
-        problem_of(found, 409, "forbidden-move")
+        assert_problem(found, 409, "forbidden-move")
     assert manager.get(f"/items/{item_id}").json()["accession_number"] == "00042"
 
 
@@ -250,7 +250,7 @@ def test_an_accession_number_is_printable(api: Served, number: str) -> None:
     item_id = arrive(api.database, accession=None)
     manager = api.as_(Role.PACS_MANAGER, trust="RXA")
     found = manager.post(f"/items/{item_id}/accession", json={"accession_number": number})
-    problem_of(found, 422, "invalid-request")
+    assert_problem(found, 422, "invalid-request")
 
 
 def test_classifying_does_not_meet_an_import_crosswise(api: Served) -> None:
@@ -291,7 +291,7 @@ def test_classifying_does_not_meet_an_import_crosswise(api: Served) -> None:
 )
 def test_a_cursor_that_is_none_of_ours_is_refused(shared_api: Served, cursor: str) -> None:
     found = shared_api.manager("RXA").get("/worklist", params={"cursor": cursor})
-    problem_of(found, 422, "invalid-request")
+    assert_problem(found, 422, "invalid-request")
 
 
 def test_a_cursor_holds_no_identity(api: Served) -> None:
@@ -305,7 +305,7 @@ def test_a_cursor_holds_no_identity(api: Served) -> None:
 @pytest.mark.parametrize("limit", [0, -1, 501, "all", 10**30])
 def test_a_limit_out_of_bounds_is_refused(shared_api: Served, limit: object) -> None:
     found = shared_api.manager("RXA").get("/worklist", params={"limit": str(limit)})
-    assert problem_of(found, 422, "invalid-request")["errors"][0]["field"] == "query.limit"
+    assert assert_problem(found, 422, "invalid-request")["errors"][0]["field"] == "query.limit"
 
 
 def walk(api: Served, params: dict[str, Any]) -> list[int]:

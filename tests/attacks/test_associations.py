@@ -92,7 +92,7 @@ def test_associations_that_are_released_aborted_or_cut_leave_nothing_behind(
     come_and_go(radpool, warm_up)
     before = at_rest(radpool)
     come_and_go(radpool, count)
-    hold_to(before, at_rest(radpool, before))
+    assert_as_before(before, at_rest(radpool, before))
 
 
 @pytest.mark.proof
@@ -101,7 +101,7 @@ def test_mixed_load_leaves_nothing_behind(radpool: Attacked) -> None:
     mixed_load(radpool, warm_up)
     before = at_rest(radpool)
     mixed_load(radpool, MIXED_SECONDS)
-    hold_to(before, at_rest(radpool, before))
+    assert_as_before(before, at_rest(radpool, before))
 
 
 def come_and_go(radpool: Attacked, count: int, *, at_once: int = 4) -> None:
@@ -150,7 +150,7 @@ def at_rest(radpool: Attacked, wanted: Held | None = None) -> Held:
     )
 
 
-def hold_to(before: Held, after: Held) -> None:
+def assert_as_before(before: Held, after: Held) -> None:
     print(f"before {before}, after {after}")
     assert within(before, after)
 

@@ -84,7 +84,7 @@ def test_killed_listener_processes_lose_and_double_nothing(killed: Attacked, tmp
     for _ in range(kills):
         attack(killed, tmp_path, chance, book, partial(kill, chance.choice(VICTIMS), killed, chance))
     print(f"seed={SEED} kills={kills} {book}")
-    hold_to(killed, book)
+    assert_nothing_lost(killed, book)
 
 
 @RESTARTS
@@ -97,7 +97,7 @@ def test_postgresql_that_dies_under_ingest_loses_and_doubles_nothing(
         attack(killed, tmp_path, chance, book, lambda: back.append(restart_postgresql(killed)))
     print(f"seed={SEED} restarts={restarts} {book} longest_without_seconds={max(back):.1f}")
     assert max(back) < (BACK_SECONDS if restarts > 2 else PATIENCE_SECONDS), back
-    hold_to(killed, book)
+    assert_nothing_lost(killed, book)
 
 
 def attack(killed: Attacked, folder: Path, chance: random.Random, book: Book, strike: Callable[[], None]) -> None:
@@ -147,7 +147,7 @@ def strike_after(seconds: float, strike: Callable[[], None]) -> None:
     strike()
 
 
-def hold_to(killed: Attacked, book: Book) -> None:
+def assert_nothing_lost(killed: Attacked, book: Book) -> None:
     """Hold the worklist to the book: everything once, the counts right, the journal empty, the audit whole."""
     journal = killed.server.data / "journal"
     until(lambda: [path.name for path in journal.iterdir()] == ["aside"], 30)

@@ -228,6 +228,9 @@ class TestSessions:
             + _session("two", "12:00", "13:00")
             + _session("three", "09:00", "13:00", reporter="hart"),
         )
+        with network.owner.connect() as connection:
+            codes = connection.scalars(text("SELECT code FROM reporting_session"))
+            assert {"one", "two", "three"} <= set(codes)
 
     def test_sessions_that_all_move_an_hour_do_not_overlap_what_they_were(self, network: Database) -> None:
         _apply(network, _session("one", "09:00", "10:00") + _session("two", "10:00", "11:00"))

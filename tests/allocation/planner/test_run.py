@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from allocation.claims import Claimed, Wish, claim_reading
 from allocation.leases import SkipReason, skip
@@ -18,7 +19,9 @@ from allocation.planner.run import HORIZON, PlanRun, read_problem, replan
 from tests.builders import arrive, multiply, reporter_id
 from tests.conftest import NOW, Database
 from worklist.db.engine import Viewer, view_as
+from worklist.db.tables.work import reading
 from worklist.events import read_after
+from worklist.moves import lock_item
 from worklist.sequencer import sequence
 
 
@@ -53,6 +56,16 @@ def test_only_what_changed_is_written(network: Database) -> None:
     assert planned(network).changed == 1
     assert {one: versions(network)[one] for one in before} == before
     assert count(network, "SELECT count(*) FROM assignment") == 2
+
+
+def test_a_planner_does_not_wait_for_who_works_on_an_item(network: Database) -> None:
+    """Else the two would wait for each other: intake locks many items, and a plan names them in an order of its own."""
+    held, other = arrive(network), arrive(network)
+    with ThreadPoolExecutor(1) as planner, network.app.begin() as connection:
+        lock_item(connection, held)
+        connection.execute(select(reading).where(reading.c.item_id == held).with_for_update(key_share=True))
+        assert planner.submit(planned, network).result(20).assigned == 2
+    assert {one["item_id"] for one in assignments(network)} == {held, other}
 
 
 def test_a_claimed_reading_leaves_the_plan(network: Database) -> None:

@@ -53,7 +53,7 @@ from tests.api.dicom_web.sending import (
     sequence,
     stored,
 )
-from tests.api.serving import Served, problem_of, turned_to
+from tests.api.serving import Served, assert_problem, turned_to
 from tests.conftest import Database, set_clock
 from tests.dicom_listener.dicom_peers import code, running_listener, scu, send
 from worklist.db.tables.network import source
@@ -314,17 +314,17 @@ def test_hostile_metadata_are_a_failure(api: Served, sent: bytes, reason: str) -
     ],
 )
 def test_another_media_type_is_refused(api: Served, content_type: str) -> None:
-    problem_of(post(pacs(api), instances(an_instance()), content_type), 415, "unsupported-media-type")
+    assert_problem(post(pacs(api), instances(an_instance()), content_type), 415, "unsupported-media-type")
 
 
 def test_a_compressed_body_is_refused(api: Served) -> None:
     refused = post(pacs(api), b"", headers={"Content-Encoding": "gzip"})
-    problem_of(refused, 415, "unsupported-media-type")
+    assert_problem(refused, 415, "unsupported-media-type")
 
 
 @pytest.mark.parametrize("accept", ["application/dicom+xml", "text/html", "application/dicom+json;q=0"])
 def test_an_answer_in_xml_is_not_to_be_had(api: Served, accept: str) -> None:
-    problem_of(post(pacs(api), instances(an_instance()), headers={"Accept": accept}), 406, "not-acceptable")
+    assert_problem(post(pacs(api), instances(an_instance()), headers={"Accept": accept}), 406, "not-acceptable")
     assert counts(api.database) == []
 
 
@@ -335,7 +335,7 @@ def test_an_accept_header_that_takes_dicom_json_is_served(api: Served, accept: s
 
 @pytest.mark.parametrize("content", [b"", b"nothing of the kind", f"--{BOUNDARY}--".encode()])
 def test_a_body_without_objects_is_malformed(api: Served, content: bytes) -> None:
-    problem_of(post(pacs(api), content), 400, "malformed-body")
+    assert_problem(post(pacs(api), content), 400, "malformed-body")
 
 
 def test_more_objects_than_a_request_may_have_are_refused_and_the_others_taken(api: Served) -> None:
@@ -345,11 +345,11 @@ def test_more_objects_than_a_request_may_have_are_refused_and_the_others_taken(a
     assert len(stored(answer)) == 2
     assert reasons(answer) == [0xA700]
     with limited(api, most_parts=0):
-        problem_of(post(pacs(api), instances(an_instance())), 413, "body-too-large")
+        assert_problem(post(pacs(api), instances(an_instance())), 413, "body-too-large")
 
 
 def test_a_part_header_over_the_limits_is_malformed(api: Served) -> None:
-    problem_of(post(pacs(api), body([("x" * 5000, b"")])), 400, "malformed-body")
+    assert_problem(post(pacs(api), body([("x" * 5000, b"")])), 400, "malformed-body")
 
 
 def test_a_silent_sender_is_given_up(api: Served) -> None:
@@ -364,14 +364,14 @@ def test_no_more_requests_are_at_work_than_may_be(api: Served) -> None:
         wait_until(lambda: storing.at_work == 1)
         refused = post(pacs(api), instances(an_instance()))
         assert refused.headers["retry-after"] == "1"
-        problem_of(refused, 503, "busy")
+        assert_problem(refused, 503, "busy")
     wait_until(lambda: storing.at_work == 0)
 
 
 def test_a_body_over_a_mebibyte_is_refused_everywhere_else(api: Served) -> None:
     big = {"Content-Type": INSTANCES}
     for path in (f"{STUDIES}/1.2/series", "/dicom-web/PACS_A", "/claims"):
-        problem_of(pacs(api).post(path, content=bytes(2 * 1024 * 1024), headers=big), 413, "body-too-large")
+        assert_problem(pacs(api).post(path, content=bytes(2 * 1024 * 1024), headers=big), 413, "body-too-large")
 
 
 # Whose source it is ---------------------------------------------------------------------------------------
@@ -380,7 +380,7 @@ def test_a_body_over_a_mebibyte_is_refused_everywhere_else(api: Served) -> None:
 def test_a_source_of_another_trust_or_of_none_is_unknown(api: Served) -> None:
     for client, title in ((pacs(api), "PACS_B"), (pacs(api), "PACS_X"), (api.as_(Role.PACS_MANAGER), "PACS_A")):
         refused = post(client, instances(an_instance()), to=f"/dicom-web/{title}/studies")
-        problem_of(refused, 404, "unknown-source")
+        assert_problem(refused, 404, "unknown-source")
     assert counts(api.database) == []
     assert refusals(api.database) == ["unknown source"] * 3
 
@@ -388,18 +388,18 @@ def test_a_source_of_another_trust_or_of_none_is_unknown(api: Served) -> None:
 def test_a_source_that_is_not_active_is_unknown(api: Served) -> None:
     with api.database.owner.begin() as connection:
         connection.execute(update(source).values(active=False))
-    problem_of(post(pacs(api), instances(an_instance())), 404, "unknown-source")
+    assert_problem(post(pacs(api), instances(an_instance())), 404, "unknown-source")
 
 
 def test_a_source_may_send_only_from_the_address_that_it_is_bound_to(api: Served) -> None:
     refused = post(pacs(api), instances(an_instance()), headers={"X-Forwarded-For": "10.1.2.3"})
-    problem_of(refused, 403, "not-permitted")
+    assert_problem(refused, 403, "not-permitted")
     assert refusals(api.database) == ["source from an address it is not bound to"]
     assert exceptions(api, "association-refused")
     with api.database.owner.begin() as connection:
         connection.execute(update(source).values(address="10.1.0.0/16"))
     assert post(pacs(api), instances(an_instance()), headers={"X-Forwarded-For": "10.1.2.3"}).status_code == 200
-    problem_of(post(pacs(api), instances(an_instance())), 403, "not-permitted")
+    assert_problem(post(pacs(api), instances(an_instance())), 403, "not-permitted")
 
 
 def test_a_source_without_an_address_may_send_from_anywhere(api: Served) -> None:
