@@ -1,47 +1,29 @@
-"""A configuration takes effect whole or not at all, and again without any effect."""
+"""An import is all or nothing, changes nothing twice, and nothing that was signed."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from allocation.claims import Wish, claim_reading
 from allocation.configuration.apply import Applied, apply
-from allocation.configuration.read import Fault, InvalidConfiguration, read_files, read_texts
+from allocation.configuration.read import read_files, read_texts
 from allocation.workforce import index_new_profiles
-from tests.builders import arrive, multiply, reporter_id, shared
+from tests.allocation.configuration.applying import (
+    HAND_SCOPE,
+    VERSIONS_OF_HART,
+    WHOLE,
+    apply_text,
+    everything,
+    held_by,
+    refused_text,
+    session,
+)
+from tests.builders import arrive, shared
 from tests.conftest import NETWORK, Database
 from worklist.db import embedded
-
-WHOLE = NETWORK.read_text()
-#: What an import writes down each time, and what it makes anew to the same content.
-_KEPT = {"config_version", "event", "event_position", "entitlement"}
-
-HAND_SCOPE = """
-[[scope]]
-code = "hand-xr"
-version = 1
-name = "Hands"
-exam_codes = ["XHANL"]
-signed_by = "Lead"
-valid_from = 2025-01-01
-valid_until = 2030-12-31
-"""
-SESSION = """
-[[session]]
-id = "{id}"
-reporter = "{reporter}"
-engagement = "{reporter}-rxa"
-kind = "job_planned"
-starts = 2026-06-12T{starts}:00
-ends = 2026-06-12T{ends}:00
-"""
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +61,9 @@ def test_the_same_file_again_has_no_effect_but_to_be_kept(network: Database) -> 
     arrive(network)
     with network.app.begin() as connection:
         index_new_profiles(connection)
-    before = _everything(network)
-    assert _apply(network, WHOLE).reprofiled == 0
-    assert _everything(network) == before
+    before = everything(network)
+    assert apply_text(network, WHOLE).reprofiled == 0
+    assert everything(network) == before
 
 
 @pytest.mark.parametrize(
@@ -98,22 +80,22 @@ def test_the_same_file_again_has_no_effect_but_to_be_kept(network: Database) -> 
 def test_one_fault_and_nothing_at_all_is_changed(
     standing: Database, change: tuple[str, str], key: str, what: str
 ) -> None:
-    before = _everything(standing, keep=frozenset())
+    before = everything(standing, keep=frozenset())
     text_ = WHOLE.replace("Dr Ruth Reed", "Dr Ruth Changed").replace(*change, 1)
-    faults = _refused(standing, text_)
+    faults = refused_text(standing, text_)
     assert [fault.key for fault in faults] == [key]
     assert what in faults[0].what
-    assert _everything(standing, keep=frozenset()) == before
+    assert everything(standing, keep=frozenset()) == before
 
 
 def test_a_dry_run_tells_what_would_be_done_and_does_nothing(network: Database) -> None:
     arrive(network)
-    before = _everything(network, keep=frozenset())
+    before = everything(network, keep=frozenset())
     with network.app.connect() as connection:
         applied = apply(connection, read_texts([("a.toml", HAND_SCOPE)]), by="test")
         connection.rollback()
     assert applied == Applied({"scope": 1}, 1)
-    assert _everything(network, keep=frozenset()) == before
+    assert everything(network, keep=frozenset()) == before
 
 
 class TestWhatIsSignedStands:
@@ -134,7 +116,7 @@ class TestWhatIsSignedStands:
     def test_a_signed_scope_that_differs_is_refused_with_its_line(
         self, standing: Database, change: tuple[str, str]
     ) -> None:
-        (fault,) = _refused(standing, WHOLE.replace(*change, 1))
+        (fault,) = refused_text(standing, WHOLE.replace(*change, 1))
         line = WHOLE.replace(*change, 1).splitlines()[fault.line - 1]
         assert (line, fault.key[-8:]) == ("version = 1", ".version")
         assert "give the change version 2" in fault.what
@@ -144,12 +126,12 @@ class TestWhatIsSignedStands:
             '["emergency", "inpatient"]', '["inpatient", "emergency"]'
         )
         assert turned != WHOLE
-        _apply(network, turned)
+        apply_text(network, turned)
 
     def test_a_scope_stays_as_it_was_signed_when_the_catalogue_grows(self, network: Database) -> None:
         exam = WHOLE[WHOLE.index('[[exam]]\ncode = "CHEAD"') : WHOLE.index('[[exam]]\ncode = "MHEAD"')]
-        _apply(network, exam.replace("CHEAD", "CNECK").replace("CT Head", "CT Neck"))
-        _apply(network, WHOLE)
+        apply_text(network, exam.replace("CHEAD", "CNECK").replace("CT Head", "CT Neck"))
+        apply_text(network, WHOLE)
         with network.owner.connect() as connection:
             codes = connection.scalar(text("SELECT exam_codes FROM scope_of_practice WHERE code = 'general'"))
         assert codes is not None
@@ -160,9 +142,9 @@ class TestWhatIsSignedStands:
             'code = "msk-xr"\nversion = 1\nname = "Musculoskeletal X-ray, 16 and over"',
             'code = "msk-xr"\nversion = 2\nname = "Musculoskeletal X-ray, all ages"',
         )
-        _apply(network, changed)
+        apply_text(network, changed)
         with network.owner.connect() as connection:
-            held = connection.execute(_VERSIONS_OF_HART).all()
+            held = connection.execute(VERSIONS_OF_HART).all()
             versions = connection.scalars(
                 text("SELECT version FROM scope_of_practice WHERE code = 'msk-xr' ORDER BY 1")
             ).all()
@@ -172,7 +154,7 @@ class TestWhatIsSignedStands:
     def test_a_suspended_grant_stays_suspended_when_its_scope_gets_a_new_version(self, network: Database) -> None:
         with network.owner.begin() as connection:
             connection.execute(text("UPDATE scope_grant SET suspended_at = radpool_now()"))
-        _apply(network, WHOLE.replace('code = "msk-xr"\nversion = 1', 'code = "msk-xr"\nversion = 2'))
+        apply_text(network, WHOLE.replace('code = "msk-xr"\nversion = 1', 'code = "msk-xr"\nversion = 2'))
         with network.owner.connect() as connection:
             assert connection.scalar(text("SELECT count(*) FROM scope_grant WHERE suspended_at IS NULL")) == 0
 
@@ -191,13 +173,13 @@ class TestWhatIsSignedStands:
     def test_a_standing_rate_card_that_differs_is_refused_with_its_line(
         self, standing: Database, change: tuple[str, str]
     ) -> None:
-        (fault,) = _refused(standing, WHOLE.replace(*change, 1))
+        (fault,) = refused_text(standing, WHOLE.replace(*change, 1))
         assert fault.key == "rate_card[0].version"
         assert WHOLE.splitlines()[fault.line - 1] == "version = 1"
         assert WHOLE.splitlines()[fault.line - 2] == 'code = "network"'
 
     def test_a_new_version_of_a_rate_card_stands_beside_the_old(self, network: Database) -> None:
-        _apply(
+        apply_text(
             network,
             WHOLE.replace('code = "network"\nversion = 1', 'code = "network"\nversion = 2').replace(
                 "amount_pence = 300", "amount_pence = 310"
@@ -212,29 +194,29 @@ class TestSessions:
     """Two sessions of one reporter never overlap."""
 
     def test_an_overlap_is_told_with_the_line_of_the_second(self, standing: Database) -> None:
-        text_ = _session("one", "09:00", "12:00") + _session("two", "11:59", "13:00")
-        (fault,) = _refused(standing, text_)
+        text_ = session("one", "09:00", "12:00") + session("two", "11:59", "13:00")
+        (fault,) = refused_text(standing, text_)
         assert (fault.key, text_.splitlines()[fault.line - 1]) == ("session[1].starts", "starts = 2026-06-12T11:59:00")
 
     def test_an_overlap_with_a_session_that_stands_is_told_too(self, network: Database) -> None:
-        _apply(network, _session("one", "09:00", "12:00"))
-        (fault,) = _refused(network, _session("two", "08:00", "09:01"))
+        apply_text(network, session("one", "09:00", "12:00"))
+        (fault,) = refused_text(network, session("two", "08:00", "09:01"))
         assert fault.what == "overlaps another session of reed"
 
     def test_sessions_that_touch_or_are_other_people_s_do_not_overlap(self, network: Database) -> None:
-        _apply(
+        apply_text(
             network,
-            _session("one", "09:00", "12:00")
-            + _session("two", "12:00", "13:00")
-            + _session("three", "09:00", "13:00", reporter="hart"),
+            session("one", "09:00", "12:00")
+            + session("two", "12:00", "13:00")
+            + session("three", "09:00", "13:00", reporter="hart"),
         )
         with network.owner.connect() as connection:
             codes = connection.scalars(text("SELECT code FROM reporting_session"))
             assert {"one", "two", "three"} <= set(codes)
 
     def test_sessions_that_all_move_an_hour_do_not_overlap_what_they_were(self, network: Database) -> None:
-        _apply(network, _session("one", "09:00", "10:00") + _session("two", "10:00", "11:00"))
-        _apply(network, _session("one", "10:00", "11:00") + _session("two", "11:00", "12:00"))
+        apply_text(network, session("one", "09:00", "10:00") + session("two", "10:00", "11:00"))
+        apply_text(network, session("one", "10:00", "11:00") + session("two", "11:00", "12:00"))
         with network.owner.connect() as connection:
             rows = connection.execute(
                 text("SELECT starts_at, cancelled_at FROM reporting_session WHERE code IN ('one', 'two') ORDER BY code")
@@ -245,91 +227,12 @@ class TestSessions:
         ]
 
     def test_a_cancelled_session_stays_cancelled(self, network: Database) -> None:
-        _apply(network, _session("one", "09:00", "10:00"))
+        apply_text(network, session("one", "09:00", "10:00"))
         with network.owner.begin() as connection:
             connection.execute(text("UPDATE reporting_session SET cancelled_at = radpool_now() WHERE code = 'one'"))
-        _apply(network, _session("one", "09:00", "10:00"))
+        apply_text(network, session("one", "09:00", "10:00"))
         with network.owner.connect() as connection:
             assert connection.scalar(text("SELECT cancelled_at FROM reporting_session WHERE code = 'one'")) is not None
-
-
-class TestProfiles:
-    """A newly signed scope splits profiles; waiting work gets its new one."""
-
-    def test_a_new_scope_splits_a_profile_and_waiting_items_get_the_new_one(self, network: Database) -> None:
-        hand, knee = arrive(network, exam="XHANL"), arrive(network, exam="XKNEL")
-        before = _profiles(network)
-        assert before[hand] == before[knee]
-        assert _apply(network, HAND_SCOPE).reprofiled == 2
-        after = _profiles(network)
-        assert after[hand] != after[knee]
-        assert before[hand] not in after.values()
-
-    def test_the_reading_follows_its_item_and_is_given_to_who_holds_the_new_scope(self, network: Database) -> None:
-        item = arrive(network, exam="XHANL")
-        grant = '{ scope = "msk-xr", level = "autonomous"'
-        hart = WHOLE[WHOLE.index('[[reporter]]\nid = "hart"') : WHOLE.index('[[reporter]]\nid = "cole"')]
-        _apply(network, HAND_SCOPE + hart.replace(grant, grant.replace("msk-xr", "hand-xr")))
-        with network.app.begin() as connection:
-            made = claim_reading(connection, "hart", reporter_id(network, "hart"), Wish(), lease_seconds=60)
-        assert made is not None
-        assert made.item_id == item
-        assert "hand-xr" in made.why[-1]
-
-    def test_what_is_reported_keeps_the_profile_that_it_was_read_under(self, network: Database) -> None:
-        item = arrive(network)
-        with network.owner.begin() as connection:
-            connection.execute(text("UPDATE reading SET state = 'done'"))
-            connection.execute(text("UPDATE item SET state = 'verified'"))
-        before = _profiles(network)[item]
-        assert _apply(network, HAND_SCOPE).reprofiled == 0
-        assert _profiles(network)[item] == before
-
-    def test_a_reading_still_open_of_a_reported_item_follows_too(self, network: Database) -> None:
-        item = arrive(network)
-        with network.owner.begin() as connection:
-            connection.execute(text("UPDATE reading SET purpose = 'sample'"))
-            connection.execute(text("UPDATE item SET state = 'verified'"))
-        before = _profiles(network)[item]
-        _apply(network, HAND_SCOPE)
-        assert _profiles(network)[item] != before
-
-    def test_an_exam_that_turns_out_to_need_no_radiation_is_another_group(self, network: Database) -> None:
-        arrive(network, exam="XHANL")
-        before = set(_profiles(network).values())
-        exam = WHOLE[WHOLE.index('[[exam]]\ncode = "XHANL"') : WHOLE.index('[[exam]]\ncode = "XKNEL"')]
-        knee = WHOLE[WHOLE.index('[[exam]]\ncode = "XKNEL"') : WHOLE.index('[[exam]]\ncode = "CHEAD"')]
-        _apply(network, (exam + knee).replace('modality = "XR"', 'modality = "US"'))
-        with network.owner.connect() as connection:
-            ionising = connection.scalars(
-                text("SELECT p.ionising FROM item i JOIN profile p ON p.id = i.profile_id")
-            ).all()
-        assert ionising == [False]
-        assert not before & set(_profiles(network).values())
-
-    def test_an_import_and_claims_at_once_do_not_deadlock(self, network: Database) -> None:
-        multiply(network, arrive(network), 40)
-        reporters = [reporter_id(network, "hart"), reporter_id(network, "reed")]
-        barrier = threading.Barrier(5)
-
-        def importing() -> None:
-            barrier.wait(timeout=60)
-            _apply(network, HAND_SCOPE)
-            _apply(network, WHOLE)
-
-        def claiming(number: int) -> int:
-            barrier.wait(timeout=60)
-            claimed = 0
-            for _ in range(10):
-                with network.app.begin() as connection:
-                    wish, me = Wish(), reporters[number % 2]
-                    claimed += claim_reading(connection, "test", me, wish, lease_seconds=600) is not None
-            return claimed
-
-        with ThreadPoolExecutor(5) as pool:
-            imported = pool.submit(importing)
-            assert sum(pool.map(claiming, range(4))) == 40
-            imported.result(timeout=60)
 
 
 class TestReporters:
@@ -338,18 +241,18 @@ class TestReporters:
     def test_a_grant_and_an_entitlement_left_out_are_gone_and_another_reporter_s_stay(self, network: Database) -> None:
         hart = WHOLE[WHOLE.index('[[reporter]]\nid = "hart"') : WHOLE.index('[[reporter]]\nid = "cole"')]
         without = hart[: hart.index("entitlements = [")]
-        _apply(network, without)
-        assert _held(network, "hart") == (0, 0)
-        assert _held(network, "reed") == (2, 2)
+        apply_text(network, without)
+        assert held_by(network, "hart") == (0, 0)
+        assert held_by(network, "reed") == (2, 2)
 
     def test_a_reporter_left_out_stays_as_they_were(self, network: Database) -> None:
-        _apply(network, HAND_SCOPE)
-        assert _held(network, "hart") == (1, 2)
+        apply_text(network, HAND_SCOPE)
+        assert held_by(network, "hart") == (1, 2)
 
     def test_an_import_does_not_end_a_suspension(self, network: Database) -> None:
         with network.owner.begin() as connection:
             connection.execute(text("UPDATE reporter SET suspended_at = radpool_now()"))
-        _apply(network, WHOLE)
+        apply_text(network, WHOLE)
         with network.owner.connect() as connection:
             assert connection.scalar(text("SELECT count(*) FROM reporter WHERE suspended_at IS NULL")) == 0
 
@@ -370,71 +273,10 @@ class TestReporters:
     def test_what_stands_twice_is_a_fault_and_not_an_error(
         self, standing: Database, twice: Callable[[str], str]
     ) -> None:
-        faults = _refused(standing, twice(WHOLE))
+        faults = refused_text(standing, twice(WHOLE))
         assert any("stands twice" in fault.what for fault in faults)
 
     def test_an_engagement_does_not_change_hands(self, standing: Database) -> None:
         hart = WHOLE[WHOLE.index('[[reporter]]\nid = "hart"') : WHOLE.index('[[reporter]]\nid = "cole"')]
-        (fault,) = _refused(standing, hart.replace('code = "hart-rxa"', 'code = "reed-rxa"'))
+        (fault,) = refused_text(standing, hart.replace('code = "hart-rxa"', 'code = "reed-rxa"'))
         assert fault.what == "engagement 'reed-rxa' is reed's; give another code"
-
-
-def _session(code: str, starts: str, ends: str, *, reporter: str = "reed") -> str:
-    return SESSION.format(id=code, reporter=reporter, starts=starts, ends=ends)
-
-
-def _apply(database: Database, text_: str) -> Applied:
-    with database.app.begin() as connection:
-        return apply(connection, read_texts([("a.toml", text_)]), by="test")
-
-
-def _refused(database: Database, text_: str) -> tuple[Fault, ...]:
-    with pytest.raises(InvalidConfiguration) as refusal, database.app.begin() as connection:
-        apply(connection, read_texts([("a.toml", text_)]), by="test")
-    assert all(fault.file == "a.toml" for fault in refusal.value.faults)
-    return refusal.value.faults
-
-
-def _everything(database: Database, *, keep: frozenset[str] = frozenset(_KEPT)) -> dict[str, list[str]]:
-    """Give the content of every table of the public schema, but for what `keep` names."""
-    with database.owner.connect() as connection:
-        tables = connection.scalars(
-            text(
-                "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace"
-                " AND relkind IN ('r', 'p') AND NOT relispartition ORDER BY 1"
-            )
-        ).all()
-        rows: dict[str, Any] = {
-            table: sorted(map(repr, connection.execute(text(f"SELECT * FROM {table}"))))
-            for table in tables
-            if table not in keep
-        }
-    return rows
-
-
-def _profiles(database: Database) -> dict[int, int]:
-    """Give each item's profile, having seen that its reading has the same."""
-    with database.owner.connect() as connection:
-        rows = connection.execute(
-            text("SELECT i.id, i.profile_id, r.profile_id AS of_reading, r.state FROM item i JOIN reading r"
-                 " ON r.item_id = i.id")
-        ).all()  # fmt: skip
-    assert all(row.profile_id == row.of_reading for row in rows if row.state == "open")
-    return {row.id: row.profile_id for row in rows}
-
-
-def _held(database: Database, code: str) -> tuple[int, int]:
-    """Give how many grants and entitlements a reporter has."""
-    who = reporter_id(database, code)
-    with database.owner.connect() as connection:
-        grants, entitlements = (
-            connection.scalar(text(f"SELECT count(*) FROM {table} WHERE reporter_id = :who"), {"who": who}) or 0
-            for table in ("scope_grant", "entitlement")
-        )
-    return grants, entitlements
-
-
-_VERSIONS_OF_HART = text(
-    "SELECT s.code, s.version FROM scope_grant g JOIN scope_of_practice s ON s.id = g.scope_id"
-    " JOIN reporter r ON r.id = g.reporter_id WHERE r.code = 'hart'"
-)

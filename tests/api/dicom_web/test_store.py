@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import io
-import logging
-import resource
-import socket
 import struct
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pydicom
@@ -26,10 +20,8 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     JPEGBaseline8Bit,
 )
-from sqlalchemy import bindparam, text, update
+from sqlalchemy import bindparam, text
 
-from api.dicom_web.exchange import Storing
-from api.dicom_web.limits import StoreLimits
 from api.permissions import Role
 from dicom_listener.arrivals import Arrivals
 from tests.api.dicom_web.sending import (
@@ -53,23 +45,18 @@ from tests.api.dicom_web.sending import (
     sequence,
     stored,
 )
-from tests.api.serving import Served, assert_problem, turned_to
-from tests.conftest import Database, set_clock
+from tests.api.dicom_web.storing import (
+    a_database_at_the_same_time,
+    accessions,
+    counts,
+    exceptions,
+    limited,
+    rss_bytes,
+    state_of,
+)
+from tests.api.serving import Served, turned_to
 from tests.dicom_listener.dicom_peers import code, running_listener, scu, send
-from worklist.db.tables.network import source
 from worklist.intake.arrived import digest_of
-from worklist.intake.completion import complete_quiet_studies
-
-_STATE = """
-    SELECT i.state, i.modality, i.age_years, i.setting, i.urgency, i.clock_start_at, i.due_at,
-           o.accession_number, p.family_name, p.given_name, p.birth_date, s.instance_count, s.series_count, s.facts
-    FROM item i JOIN order_identity o ON o.item_id = i.id JOIN item_study x ON x.item_id = i.id
-    JOIN study s ON s.id = x.study_id JOIN patient p ON p.id = s.patient_id
-    ORDER BY o.accession_number
-"""
-
-
-# What is taken --------------------------------------------------------------------------------------------
 
 
 def test_an_independent_client_stores_instances(api: Served) -> None:
@@ -184,9 +171,6 @@ def test_many_objects_are_committed_in_several_transactions(api: Served) -> None
         assert sorted(told) == ["1", "2", "2"]
 
 
-# What cannot be taken -------------------------------------------------------------------------------------
-
-
 def test_some_objects_of_a_request_may_fail_and_stand_in_the_exception_list(api: Served) -> None:
     unreadable = an_instance(2, StudyInstanceUID=None)
     answer = post(pacs(api), instances(an_instance(1), unreadable))
@@ -297,204 +281,3 @@ def test_hostile_metadata_are_a_failure(api: Served, sent: bytes, reason: str) -
     assert answer.status_code == 409
     assert set(reasons(answer)) == {0xC000}
     assert reason in exceptions(api)
-
-
-# Requests that are refused --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "content_type",
-    [
-        "application/json",
-        'multipart/related; type="application/dicom+xml"; boundary=x',
-        'multipart/related; type="application/dicom"',
-        f'multipart/related; type="application/dicom"; boundary={"x" * 71}',
-        "multipart/form-data; boundary=x",
-        "",
-    ],
-)
-def test_another_media_type_is_refused(api: Served, content_type: str) -> None:
-    assert_problem(post(pacs(api), instances(an_instance()), content_type), 415, "unsupported-media-type")
-
-
-def test_a_compressed_body_is_refused(api: Served) -> None:
-    refused = post(pacs(api), b"", headers={"Content-Encoding": "gzip"})
-    assert_problem(refused, 415, "unsupported-media-type")
-
-
-@pytest.mark.parametrize("accept", ["application/dicom+xml", "text/html", "application/dicom+json;q=0"])
-def test_an_answer_in_xml_is_not_to_be_had(api: Served, accept: str) -> None:
-    assert_problem(post(pacs(api), instances(an_instance()), headers={"Accept": accept}), 406, "not-acceptable")
-    assert counts(api.database) == []
-
-
-@pytest.mark.parametrize("accept", ["application/dicom+xml, application/dicom+json", "application/*;q=0.5", "*/*"])
-def test_an_accept_header_that_takes_dicom_json_is_served(api: Served, accept: str) -> None:
-    assert post(pacs(api), instances(an_instance()), headers={"Accept": accept}).status_code == 200
-
-
-@pytest.mark.parametrize("content", [b"", b"nothing of the kind", f"--{BOUNDARY}--".encode()])
-def test_a_body_without_objects_is_malformed(api: Served, content: bytes) -> None:
-    assert_problem(post(pacs(api), content), 400, "malformed-body")
-
-
-def test_more_objects_than_a_request_may_have_are_refused_and_the_others_taken(api: Served) -> None:
-    with limited(api, most_objects=2):
-        answer = post(pacs(api), instances(*(an_instance(number) for number in (1, 2, 3, 4))))
-    assert answer.status_code == 202
-    assert len(stored(answer)) == 2
-    assert reasons(answer) == [0xA700]
-    with limited(api, most_parts=0):
-        assert_problem(post(pacs(api), instances(an_instance())), 413, "body-too-large")
-
-
-def test_a_part_header_over_the_limits_is_malformed(api: Served) -> None:
-    assert_problem(post(pacs(api), body([("x" * 5000, b"")])), 400, "malformed-body")
-
-
-def test_a_silent_sender_is_given_up(api: Served) -> None:
-    with limited(api, silence_seconds=0.2), pacs_socket(api, b"--") as peer:
-        told = b"".join(iter(lambda: peer.recv(65536), b""))  # ends when the server closes
-    assert told.startswith(b"HTTP/1.1 408 ")
-    assert b'"too-slow"' in told
-
-
-def test_no_more_requests_are_at_work_than_may_be(api: Served) -> None:
-    with limited(api, most_requests=1) as storing, pacs_socket(api, b"--"):
-        wait_until(lambda: storing.at_work == 1)
-        refused = post(pacs(api), instances(an_instance()))
-        assert refused.headers["retry-after"] == "1"
-        assert_problem(refused, 503, "busy")
-    wait_until(lambda: storing.at_work == 0)
-
-
-def test_a_body_over_a_mebibyte_is_refused_everywhere_else(api: Served) -> None:
-    big = {"Content-Type": INSTANCES}
-    for path in (f"{STUDIES}/1.2/series", "/dicom-web/PACS_A", "/claims"):
-        assert_problem(pacs(api).post(path, content=bytes(2 * 1024 * 1024), headers=big), 413, "body-too-large")
-
-
-# Whose source it is ---------------------------------------------------------------------------------------
-
-
-def test_a_source_of_another_trust_or_of_none_is_unknown(api: Served) -> None:
-    for client, title in ((pacs(api), "PACS_B"), (pacs(api), "PACS_X"), (api.as_(Role.PACS_MANAGER), "PACS_A")):
-        refused = post(client, instances(an_instance()), to=f"/dicom-web/{title}/studies")
-        assert_problem(refused, 404, "unknown-source")
-    assert counts(api.database) == []
-    assert refusals(api.database) == ["unknown source"] * 3
-
-
-def test_a_source_that_is_not_active_is_unknown(api: Served) -> None:
-    with api.database.owner.begin() as connection:
-        connection.execute(update(source).values(active=False))
-    assert_problem(post(pacs(api), instances(an_instance())), 404, "unknown-source")
-
-
-def test_a_source_may_send_only_from_the_address_that_it_is_bound_to(api: Served) -> None:
-    refused = post(pacs(api), instances(an_instance()), headers={"X-Forwarded-For": "10.1.2.3"})
-    assert_problem(refused, 403, "not-permitted")
-    assert refusals(api.database) == ["source from an address it is not bound to"]
-    assert exceptions(api, "association-refused")
-    with api.database.owner.begin() as connection:
-        connection.execute(update(source).values(address="10.1.0.0/16"))
-    assert post(pacs(api), instances(an_instance()), headers={"X-Forwarded-For": "10.1.2.3"}).status_code == 200
-    assert_problem(post(pacs(api), instances(an_instance())), 403, "not-permitted")
-
-
-def test_a_source_without_an_address_may_send_from_anywhere(api: Served) -> None:
-    with api.database.owner.begin() as connection:
-        connection.execute(update(source).values(address=None, certificate_subject="CN=pacs"))
-    assert post(pacs(api), instances(an_instance()), headers={"X-Forwarded-For": "10.1.2.3"}).status_code == 200
-
-
-def test_nothing_that_names_a_patient_or_a_study_is_logged_or_told_in_an_error(
-    api: Served, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    named = {"PatientName": "Zephyrwood^Sam", "PatientID": "LOCAL9001", "StudyInstanceUID": "1.2.999.777"}
-    answers = [
-        post(pacs(api), instances(an_instance(1, **named)), to=f"{STUDIES}/1.2.999.888"),
-        post(pacs(api), instances(an_instance(1, **named, SeriesInstanceUID=None)), to=f"{STUDIES}/1.2.999.777"),
-        post(pacs(api), metadata([{"00100010": {"vr": "PN", "Value": ["Zephyrwood"]}}]), METADATA),
-        post(pacs(api), metadata(b"[{Zephyrwood}]"), METADATA, to=f"{STUDIES}/1.2.999.777"),
-        post(pacs(api), b"Zephyrwood", to=f"{STUDIES}/1.2.999.777"),
-    ]
-    assert {one.status_code for one in answers} == {400, 409}
-    logged = capfd.readouterr()
-    ours = [one.getMessage() for one in caplog.records if not one.name.startswith(("httpx", "httpcore", "uvicorn.acc"))]
-    found = [*(one.text for one in answers), logged.out, logged.err, *ours, *exceptions(api)]
-    assert not [part for part in found for word in ("Zephyrwood", "LOCAL9001", "1.2.999") if word in part]
-
-
-# What tests ask of the server -----------------------------------------------------------------------------
-
-
-@contextmanager
-def limited(api: Served, **limits: Any) -> Iterator[Storing]:
-    """Serve under other limits until the block ends."""
-    before = api.app.state.storing
-    api.app.state.storing = Storing(0, StoreLimits(**limits))
-    try:
-        yield api.app.state.storing
-    finally:
-        api.app.state.storing = before
-
-
-@contextmanager
-def pacs_socket(api: Served, begun: bytes) -> Iterator[socket.socket]:
-    """Begin a request of a mebibyte by hand, send as much of its body, and leave it there."""
-    token = pacs(api).headers["Authorization"]
-    host, port = api.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=10) as peer:
-        head = f"POST /api/v1{STUDIES} HTTP/1.1\r\nHost: {host}\r\nAuthorization: {token}\r\n"
-        peer.sendall(f"{head}Content-Type: {INSTANCES}\r\nContent-Length: 1048576\r\n\r\n".encode() + begun)
-        yield peer
-
-
-def a_database_at_the_same_time(clone: Any, template: str) -> Database:
-    database: Database = clone(template)
-    set_clock(database.owner)
-    return database
-
-
-def wait_until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not holds() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    assert holds()
-
-
-def rss_bytes() -> int:
-    """Give what of this process is in memory now; the server is a thread of it."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
-
-
-def state_of(database: Database) -> list[Any]:
-    """Complete what is there, and give all of the worklist that an object's header decides."""
-    complete_quiet_studies(database.app)
-    with database.owner.connect() as connection:
-        return [tuple(row) for row in connection.execute(text(_STATE))]
-
-
-def counts(database: Database) -> list[tuple[int, int]]:
-    """Give series and instances of each study."""
-    with database.owner.connect() as connection:
-        return [tuple(row) for row in connection.execute(text("SELECT series_count, instance_count FROM study"))]
-
-
-def accessions(database: Database) -> list[str]:
-    with database.owner.connect() as connection:
-        return list(connection.scalars(text("SELECT accession_number FROM order_identity")))
-
-
-def exceptions(api: Served, kind: str = "object-refused") -> list[str]:
-    found = pacs(api).get("/exceptions", params={"kind": kind}).json()["exceptions"]
-    return [one["detail"] for one in found]
-
-
-def refusals(database: Database) -> list[str]:
-    with database.owner.connect() as connection:
-        return list(
-            connection.scalars(text("SELECT payload::json ->> 'why' FROM audit.entry WHERE action = 'store refused'"))
-        )
