@@ -31,14 +31,9 @@ errors = Console(stderr=True)
 
 def main() -> None:
     """Run the command line; errors that name the fact are one line and exit status 2."""
-    from cli.refusals import REFUSALS
+    from cli.refusals import told_in_a_line
 
-    try:
-        app()
-    except REFUSALS as error:
-        for line in str(error).splitlines():
-            errors.print(f"radpool: {line}", style="red", markup=False, highlight=False, soft_wrap=True)
-        raise SystemExit(2) from None
+    told_in_a_line(app)
 
 
 @app.command()

@@ -13,7 +13,6 @@ from cli.settings import Settings
 Data = Annotated[Path | None, typer.Option("--data", help="Data folder of a one-machine server.", file_okay=False)]
 DatabaseUrl = Annotated[str | None, typer.Option("--database-url", help="postgresql:// URL instead of our own server.")]
 RedisUrl = Annotated[str | None, typer.Option("--redis-url", help="redis:// URL; without one the server does without.")]
-Fd = Annotated[int | None, typer.Option("--fd", help="Take this inherited listening socket.", hidden=True)]
 
 
 def read_settings(database_url: str | None, redis_url: str | None = None) -> Settings:

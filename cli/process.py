@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import select
 import signal
 import sys
 import threading
@@ -41,7 +42,7 @@ def configure_logs(level: str, service: str) -> None:
 
 
 def stop_event() -> threading.Event:
-    """Give an event that is set when the process is asked to end (SIGTERM, SIGINT) or its parent dies."""
+    """Give an event that is set when the process is asked to end (SIGTERM, SIGINT)."""
     stop = threading.Event()
 
     def ask(*_: object) -> None:
@@ -49,7 +50,6 @@ def stop_event() -> threading.Event:
 
     signal.signal(signal.SIGTERM, ask)
     signal.signal(signal.SIGINT, ask)
-    on_orphaned(ask)
     return stop
 
 
@@ -59,21 +59,31 @@ def ignore_interrupts() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def on_orphaned(act: Callable[[], None]) -> None:
-    """Call `act` when the supervisor that started this process is gone, however it went.
+class Lifeline:
+    """One end of a pipe whose other end only the process holds that this one must not outlive."""
 
-    The supervisor holds the other end of a pipe whose number it gives in `RADPOOL_LIFELINE`.
-    """
-    lifeline = os.environ.pop("RADPOOL_LIFELINE", None)
-    if lifeline is None:
-        return
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
 
-    def watch(descriptor: int) -> None:
-        with contextlib.suppress(OSError):
-            os.read(descriptor, 1)  # returns at end of file: nobody writes
-        act()
+    @classmethod
+    def from_environment(cls) -> Lifeline | None:
+        """Take the one whose number `RADPOOL_LIFELINE` gives."""
+        descriptor = os.environ.pop("RADPOOL_LIFELINE", None)
+        return cls(int(descriptor)) if descriptor else None
 
-    threading.Thread(target=watch, args=(int(lifeline),), name="lifeline", daemon=True).start()
+    def is_cut(self) -> bool:
+        """Whether the other process is gone, however it went."""
+        return bool(select.select([self.descriptor], [], [], 0)[0])  # nobody writes: readable is the end of the file
+
+    def on_cut(self, act: Callable[[], None]) -> None:
+        """Call `act`, in a thread, when the other process is gone."""
+
+        def watch() -> None:
+            with contextlib.suppress(OSError):
+                os.read(self.descriptor, 1)
+            act()
+
+        threading.Thread(target=watch, name="lifeline", daemon=True).start()
 
 
 def every(seconds: float, stop: threading.Event, act: Callable[[], object], *, name: str) -> threading.Thread:

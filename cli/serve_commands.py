@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.options import Data, DatabaseUrl, Fd, RedisUrl, read_settings
+from cli.options import Data, DatabaseUrl, RedisUrl, read_settings
 
 if TYPE_CHECKING:
     from cli.settings import Settings
@@ -44,14 +44,16 @@ def serve(
         return
     if data is None:
         raise typer.BadParameter("say where the data folder is", param_hint="--data")
-    from cli.process import configure_logs, stop_event
-    from cli.supervisor import Addresses, Supervisor
+    from cli.addresses import Addresses
+    from cli.process import Lifeline, configure_logs, stop_event
+    from cli.supervisor import Supervisor
 
     settings = read_settings(database_url, redis_url)
     configure_logs(settings.log_level, "serve")
     if dicom_tls is not None:
         check_tls(settings)
-    supervisor = Supervisor(data.resolve(), Addresses(http, dicom, hl7, dicom_tls), settings, test_clock, stop_event())
+    addresses = Addresses(http, dicom, hl7, dicom_tls)
+    supervisor = Supervisor(data.resolve(), addresses, settings, test_clock, stop_event(), Lifeline.from_environment())
     raise typer.Exit(supervisor.run())
 
 
@@ -59,16 +61,11 @@ def serve(
 def serve_api(
     data: Data = None,
     http: Annotated[str, typer.Option(help="HOST:PORT.")] = "127.0.0.1:8080",
-    fd: Fd = None,
     database_url: DatabaseUrl = None,
     redis_url: RedisUrl = None,
 ) -> None:
     """Run the API alone."""
-    from cli.running import service
-    from cli.services import api
-
-    with service("api", data, read_settings(database_url, redis_url), pool_size=48) as running:
-        api.run(_socket(fd, http), running.engine, running.driver_url, running.settings, running.stop)
+    _alone("api", data, read_settings(database_url, redis_url), {"http": http})
 
 
 @serve_app.command("listener")
@@ -76,83 +73,45 @@ def serve_listener(
     data: Data = None,
     dicom: Annotated[str, typer.Option(help="HOST:PORT.")] = "127.0.0.1:11112",
     dicom_tls: DicomTls = None,
-    fd: Fd = None,
-    tls_fd: Annotated[int | None, typer.Option(hidden=True)] = None,
     database_url: DatabaseUrl = None,
     redis_url: RedisUrl = None,
 ) -> None:
     """Run the DICOM listener alone; with --data it keeps a journal there, without each object waits for its commit."""
-    from cli.running import service
-    from cli.services import listener
-    from dicom_listener.processes.acceptor import Port
-
     settings = read_settings(database_url, redis_url)
-    with service("listener", data, settings, pool_size=20) as running:
-        ports = [Port(_socket(fd, dicom))]
-        if dicom_tls is not None or tls_fd is not None:
-            check_tls(settings)
-            ports.append(Port(_socket(tls_fd, dicom_tls or ""), protected=True))
-        listener.run(ports, running.engine, running.settings, data, running.stop)
-
-
-@serve_app.command("listener-worker", hidden=True)
-def serve_listener_worker(
-    link: Annotated[int, typer.Option(help="The socket that joins it to the acceptor.")],
-    journal: Annotated[Path, typer.Option(help="The folder of the journal.")],
-    each_waits: Annotated[bool, typer.Option("--each-waits", help="Each object waits for its commit.")] = False,
-) -> None:
-    """Receive DICOM for a listener, which starts this."""
-    from cli.process import configure_logs, ignore_interrupts
-    from cli.services import listener_worker
-
-    settings = read_settings(None, None)
-    configure_logs(settings.log_level, "listener")
-    ignore_interrupts()
-    listener_worker.run(
-        socket.socket(fileno=link), journal, every=each_waits, fsync=settings.journal_fsync, tls=settings.dicom_tls
-    )
+    if dicom_tls is not None:
+        check_tls(settings)
+    _alone("listener", data, settings, {"dicom": dicom, "dicom_tls": dicom_tls})
 
 
 @serve_app.command("hl7")
 def serve_hl7(
     data: Data = None,
     hl7: Annotated[str, typer.Option(help="HOST:PORT.")] = "127.0.0.1:2575",
-    fd: Fd = None,
     database_url: DatabaseUrl = None,
     redis_url: RedisUrl = None,
 ) -> None:
     """Run the HL7 listener alone."""
-    from cli.running import service
-    from cli.services import hl7 as hl7_service
-
-    with service("hl7", data, read_settings(database_url, redis_url), pool_size=10) as running:
-        hl7_service.run(_socket(fd, hl7), running.engine, running.stop)
+    _alone("hl7", data, read_settings(database_url, redis_url), {"hl7": hl7})
 
 
 @serve_app.command("allocator")
 def serve_allocator(data: Data = None, database_url: DatabaseUrl = None, redis_url: RedisUrl = None) -> None:
     """Run the allocator alone; any number may stand by."""
-    from cli.running import service
-    from cli.services import allocator
-
-    with service("allocator", data, read_settings(database_url, redis_url), pool_size=4) as running:
-        allocator.run(running.engine, running.driver_url, running.settings, running.stop)
+    _alone("allocator", data, read_settings(database_url, redis_url), {})
 
 
 @serve_app.command("sequencer")
 def serve_sequencer(data: Data = None, database_url: DatabaseUrl = None, redis_url: RedisUrl = None) -> None:
     """Run the sequencer alone; any number may stand by."""
-    from cli.running import service
-    from cli.services import sequencer
-
-    with service("sequencer", data, read_settings(database_url, redis_url), pool_size=4) as running:
-        sequencer.run(running.engine, running.settings, data, running.stop)
+    _alone("sequencer", data, read_settings(database_url, redis_url), {})
 
 
-def _socket(fd: int | None, where: str) -> socket.socket:
-    from cli.supervisor import listen
+def _alone(name: str, data: Path | None, settings: Settings, places: Mapping[str, str | None]) -> None:
+    from cli.addresses import listen_for
+    from cli.running import Given, service_of
 
-    return socket.socket(fileno=fd) if fd is not None else listen(where)
+    sockets = {kind: listen_for(kind, where) for kind, where in places.items() if where}
+    service_of(name)(Given(data, settings, sockets))
 
 
 def check_tls(settings: Settings) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cli.supervisor import Addresses, listen
+from cli.addresses import Addresses, listen
 from worklist.db import embedded
 
 #: Lies in every folder that a demonstration made; without it nothing is removed.

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cli.supervisor import Addresses
+from cli.addresses import Addresses
 
 _READY_SECONDS = 90.0
 _STOP_SECONDS = 30.0

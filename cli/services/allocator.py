@@ -15,7 +15,7 @@ from allocation.pay import ledger
 from allocation.planner import greedy
 from allocation.planner.run import replan
 from allocation.workforce import rebuild_index
-from cli.settings import Settings
+from cli.running import Given, service
 from worklist import events
 from worklist.clock import now
 from worklist.local_time import LONDON
@@ -27,18 +27,22 @@ log = structlog.get_logger(__name__)
 _DEBOUNCE_SECONDS = 0.15
 
 
-def run(engine: Engine, database_url: str, settings: Settings, stop: threading.Event) -> None:
-    """Allocate until `stop`."""
-    allocator = Allocator(engine, settings.plan_seconds)
-    with listening(database_url, settings.redis_url) as wakeups:
-        while not stop.is_set():
+def run(given: Given) -> None:
+    """Allocate until asked to end."""
+    settings = given.settings
+    with (
+        service("allocator", given, pool_size=4) as running,
+        listening(running.driver_url, settings.redis_url) as wakeups,
+    ):
+        allocator = Allocator(running.engine, settings.plan_seconds)
+        while not running.stop.is_set():
             try:
                 allocator.step()
             except DBAPIError as error:
                 log.warning("turn not finished; will try again", error=type(error).__name__)
-                stop.wait(0.5)
+                running.stop.wait(0.5)
                 continue
-            _wait(wakeups, stop, settings.plan_seconds)
+            _wait(wakeups, running.stop, settings.plan_seconds)
 
 
 class Allocator:

@@ -8,31 +8,36 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
-from sqlalchemy import Engine
+from fastapi import FastAPI
 
 from api.app import make_app
 from api.pacs_calls import PacsCalls
-from cli.settings import Settings
+from cli.running import Given, service
 from dicom_listener.tls import client_context
 
 
-def run(
-    listening_socket: socket.socket, engine: Engine, database_url: str, settings: Settings, stop: threading.Event
-) -> None:
-    """Serve until `stop`; requests in hand are finished first."""
-    tls = client_context(*settings.dicom_tls) if settings.dicom_tls else None
-    app = make_app(
-        engine,
-        database_url,
-        redis_url=settings.redis_url,
-        lease_seconds=settings.lease_seconds,
-        quiet_seconds=settings.quiet_seconds,
-        pacs_calls=PacsCalls(settings.ae_title or "RADPOOL", tls),
-    )
+def run(given: Given) -> None:
+    """Serve until asked to end; requests in hand are finished first."""
+    settings = given.settings
+    with service("api", given, pool_size=48) as running:
+        app = make_app(
+            running.engine,
+            running.driver_url,
+            redis_url=settings.redis_url,
+            lease_seconds=settings.lease_seconds,
+            quiet_seconds=settings.quiet_seconds,
+            pacs_calls=PacsCalls(
+                settings.ae_title or "RADPOOL", client_context(*settings.dicom_tls) if settings.dicom_tls else None
+            ),
+        )
+        _serve(app, given.sockets["http"], settings.log_level, running.stop)
+
+
+def _serve(app: FastAPI, listening_socket: socket.socket, log_level: str, stop: threading.Event) -> None:
     config = uvicorn.Config(
         app,
         log_config=None,
-        log_level=settings.log_level.lower(),
+        log_level=log_level.lower(),
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=5,

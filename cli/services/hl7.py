@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-
-from sqlalchemy import Engine
-
+from cli.running import Given, service
 from hl7_listener.limits import Limits
 from hl7_listener.service import serve
 
 
-def run(listening_socket: socket.socket, engine: Engine, stop: threading.Event) -> None:
-    """Serve until `stop`; messages in hand are answered first."""
-    serve(listening_socket, engine, Limits(), stop)
+def run(given: Given) -> None:
+    """Serve until asked to end; messages in hand are answered first."""
+    with service("hl7", given, pool_size=10) as running:
+        serve(given.sockets["hl7"], running.engine, Limits(), running.stop)

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from cli.process import every
+from cli.running import Given, service
 from cli.settings import Settings
 from worklist import audit
 from worklist.sequencer import sequence
@@ -23,8 +24,13 @@ log = structlog.get_logger(__name__)
 _BUSY_SECONDS, _IDLE_SECONDS = 0.01, 0.05
 
 
-def run(engine: Engine, settings: Settings, data: Path | None, stop: threading.Event) -> None:
-    """Sequence until `stop`. Checkpoints need a data folder; without one they are not written."""
+def run(given: Given) -> None:
+    """Sequence until asked to end. Checkpoints need a data folder; without one they are not written."""
+    with service("sequencer", given, pool_size=4) as running:
+        _sequence(running.engine, given.settings, given.data, running.stop)
+
+
+def _sequence(engine: Engine, settings: Settings, data: Path | None, stop: threading.Event) -> None:
     every(3600, stop, lambda: _ensure_partitions(engine), name="partitions")
     if data is not None:
         key = signing_key(data)

@@ -15,11 +15,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from cli.addresses import listen
 from cli.durations import parse_duration
 from cli.main import app
 from cli.options import read_settings
 from cli.refusals import REFUSALS
-from cli.supervisor import listen
 from tests.cli.commanding import FREE_PORTS, Server, answers, children_of, environment, radpool, serving
 from tests.conftest import NETWORK
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from cli.addresses import Addresses
 from cli.demonstration import place
 from cli.demonstration.place import MARKER, ForeignFolder, addresses, fresh_folder
-from cli.supervisor import Addresses
 
 
 @pytest.fixture
