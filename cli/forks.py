@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import NoReturn
 
 import structlog
-from setproctitle import setproctitle
+from setproctitle import getproctitle, setproctitle
 
 from worklist.raised import where_raised
 
 log = structlog.get_logger(__name__)
+
+getproctitle()  # it finds the place of titles by the environment, before that is changed
 
 _POLL_SECONDS = 0.01
 _ENDING = (signal.SIGTERM, signal.SIGINT)

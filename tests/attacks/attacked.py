@@ -45,7 +45,7 @@ class Attacked:
     def listening_processes(self) -> frozenset[int]:
         """Give every process that takes DICOM: the listener's service and all that descend from it."""
         children = children_of(self.server.process.pid)
-        found = {pid for pid, words in children.items() if "serve" in words and "listener" in words}
+        found = {pid for pid, words in children.items() if words[1:3] == ["serve", "listener"]}
         assert found, children
         waiting = set(found)
         while waiting:

@@ -188,15 +188,20 @@ def acceptor_and_workers(killed: Attacked, _: random.Random) -> list[int]:
 
 def listener(killed: Attacked) -> int:
     def found() -> list[int]:
-        return [pid for pid, words in children_of(killed.server.process.pid).items() if "listener" in words]
+        return [
+            pid for pid, words in children_of(killed.server.process.pid).items() if words[1:3] == ["serve", "listener"]
+        ]
 
     until(found)
     return found()[0]
 
 
 def workers(killed: Attacked) -> list[int]:
-    until(lambda: children_of(listener(killed)))
-    return sorted(children_of(listener(killed)))
+    def found() -> list[int]:
+        return sorted(killed.listening_processes() - {listener(killed)})
+
+    until(found)
+    return found()
 
 
 VICTIMS: tuple[Victims, ...] = (the_acceptor, a_worker, a_worker, acceptor_and_workers)

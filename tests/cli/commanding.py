@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +16,8 @@ from typing import Any
 
 import httpx
 
-RADPOOL = Path(sys.executable).with_name("radpool")
+from tests.cli.typed import Typed
+
 FREE_PORTS = ("--http", "127.0.0.1:0", "--dicom", "127.0.0.1:0", "--hl7", "127.0.0.1:0")
 READY_SECONDS = 120
 
@@ -27,7 +27,7 @@ class Server:
     """A running `radpool serve`; `run` is what it announced."""
 
     data: Path
-    process: subprocess.Popen[str]
+    process: Typed
     run: dict[str, Any]
     printed: str
 
@@ -56,18 +56,11 @@ def environment(**more: str) -> dict[str, str]:
 
 def radpool(*words: str, status: int = 0, **more: str) -> str:
     """Run a command, hold it to an exit status, and give all that it printed."""
-    done = subprocess.run(
-        [RADPOOL, *words],
-        env=environment(**more),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=READY_SECONDS,
-        check=False,
-    )
-    assert done.returncode == status, done.stdout
-    return done.stdout
+    command = Typed(words, environment(**more))
+    with command.stdout:
+        printed = command.stdout.read()
+    assert command.wait(READY_SECONDS) == status, printed
+    return printed
 
 
 @contextmanager
@@ -83,15 +76,7 @@ def serving(data: Path, *words: str, **more: str) -> Iterator[Server]:
 def start(data: Path, *words: str, **more: str) -> Server:
     data.mkdir(exist_ok=True)
     with (data / "server.log").open("a") as log:
-        process = subprocess.Popen(
-            [RADPOOL, "serve", "--data", str(data), *FREE_PORTS, *words],
-            env=environment(**more),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-        )
-    assert process.stdout is not None
+        process = Typed(["serve", "--data", data, *FREE_PORTS, *words], environment(**more), log)
     printed = process.stdout.readline()
     if not printed:
         process.wait(READY_SECONDS)
@@ -110,8 +95,7 @@ def end(server: Server, how: signal.Signals = signal.SIGTERM) -> int:
         server.process.kill()
         raise
     finally:
-        if server.process.stdout is not None:
-            server.process.stdout.close()
+        server.process.stdout.close()
 
 
 def children_of(pid: int) -> dict[int, list[str]]:
@@ -120,7 +104,7 @@ def children_of(pid: int) -> dict[int, list[str]]:
     for entry in Path("/proc").iterdir():
         try:
             status = (entry / "status").read_text()
-            words = (entry / "cmdline").read_bytes().rstrip(b"\0").decode(errors="replace").split("\0")
+            words = (entry / "cmdline").read_bytes().rstrip(b"\0").decode(errors="replace").replace("\0", " ").split()
         except OSError:
             continue
         if f"\nPPid:\t{pid}\n" in status and "\nState:\tZ" not in status:
