@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from dicom_listener.conformance import INSTANCE_AVAILABILITY_NOTIFICATION, MODALITY_PERFORMED_PROCEDURE_STEP
@@ -21,10 +15,9 @@ from tests.attacks.attacked import Attacked, attacked
 from tests.attacks.objects import ROOT
 from tests.attacks.protected import association
 from tests.attacks.senders import Study, data_set_of, make_study
-from tests.attacks.wire import HOST
 from tests.cli.commanding import until
-from tests.dicom_listener.client.pacs_peers import free_port
 from tests.dicom_listener.services.requests import CT, new_step, with_values
+from tests.interop.orthancs import Orthanc, needs_orthanc, orthanc
 from worklist.local_time import LONDON
 
 STEP = MODALITY_PERFORMED_PROCEDURE_STEP
@@ -52,8 +45,6 @@ address = "127.0.0.1"
 completeness = {{ signals = ["expected_count"], quiet_seconds = 1, longest_wait_seconds = 12 }}
 query = {{ host = "127.0.0.1", port = {port}, ae_title = "ORTHANC"{window} }}
 """
-
-needs_orthanc = pytest.mark.skipif(shutil.which("Orthanc") is None, reason="Orthanc is not installed (apt: orthanc)")
 
 
 @pytest.fixture(scope="module")
@@ -119,27 +110,27 @@ def test_a_notice_of_availability_completes_a_study_once_all_that_it_names_is_he
 @needs_orthanc
 def test_orthanc_is_asked_what_it_holds_and_told_that_nothing_is_kept_here(asked: Attacked, tmp_path: Path) -> None:
     part, whole, never = (make_study(number, series=1, objects=4) for number in (9003, 9004, 9005))
-    with orthanc(tmp_path, asked.port) as pacs:
+    with orthanc(tmp_path, asked.port, "ORTHANC") as pacs:
         configure(asked, ORTHANC.format(port=pacs.dicom_port, window=""))
-        held = {study.number: pacs.hold(study) for study in (part, whole, never)}
-        pacs.send(held[9004])
-        pacs.send(held[9003][:3])
+        held = {study.number: hold(pacs, study) for study in (part, whole, never)}
+        send(pacs, held[9004])
+        send(pacs, held[9003][:3])
         assert completed_item(asked, whole)["completed_by"] == "expected-count"
         item = completed_item(asked, part)
         assert item["completed_by"] == "longest-wait"
         assert "instance-count-mismatch" in [one["kind"] for one in item["exceptions"]]
 
-        pacs.send(held[9003][3:])
+        send(pacs, held[9003][3:])
         until(lambda: item_of(asked, part)["exceptions"] == [], 40)
 
         assert "study-never-sent" not in kinds(asked)
         configure(asked, ORTHANC.format(port=pacs.dicom_port, window=", from = 00:00:00, to = 00:00:00"))
         until(lambda: "study-never-sent" in kinds(asked), 40)
         assert kinds(asked).count("study-never-sent") == 1
-        pacs.send(held[9005])
+        send(pacs, held[9005])
         until(lambda: "study-never-sent" not in kinds(asked))
 
-        report = pacs.ask_for_commitment(whole)
+        report = ask_for_commitment(pacs, whole)
     assert report["Status"] == "Failure"
     assert report["Success"] == []
     assert {each["SOPInstanceUID"] for each in report["Failures"]} == whole.instances
@@ -171,67 +162,28 @@ def kinds(asked: Attacked) -> list[str]:
     return [kind for kind, _ in asked.exceptions()]
 
 
-@dataclass(frozen=True)
-class Orthanc:
-    """A running Orthanc that knows radpool as a modality."""
-
-    client: httpx.Client
-    dicom_port: int
-
-    def hold(self, study: Study) -> list[str]:
-        """Put a study of today into it and give its ids of the objects."""
-        ids = []
-        for one in study.objects[0]:
-            kept = BytesIO()
-            data_set = data_set_of(one)
-            data_set.StudyDate = f"{datetime.now(LONDON):%Y%m%d}"
-            data_set.save_as(kept, enforce_file_format=True)
-            ids.append(str(self.client.post("/instances", content=kept.getvalue()).raise_for_status().json()["ID"]))
-        return ids
-
-    def send(self, ids: list[str]) -> None:
-        """Store objects to radpool."""
-        sent = self.client.post("/modalities/radpool/store", json=ids).raise_for_status().json()
-        assert sent["FailedInstancesCount"] == 0
-
-    def ask_for_commitment(self, study: Study) -> Any:
-        """Ask radpool to commit to a study and give what it reports."""
-        wanted = [{"SOPClassUID": CT, "SOPInstanceUID": uid} for uid in sorted(study.instances)]
-        asked = self.client.post("/modalities/radpool/storage-commitment", json={"DicomInstances": wanted})
-        path = f"/storage-commitment/{asked.raise_for_status().json()['ID']}"
-        until(lambda: self.client.get(path).json()["Status"] != "Pending", 40)
-        return self.client.get(path).json()
+def hold(pacs: Orthanc, study: Study) -> list[str]:
+    """Put a study of today into an Orthanc and give its ids of the objects."""
+    ids = []
+    for one in study.objects[0]:
+        kept = BytesIO()
+        data_set = data_set_of(one)
+        data_set.StudyDate = f"{datetime.now(LONDON):%Y%m%d}"
+        data_set.save_as(kept, enforce_file_format=True)
+        ids.append(str(pacs.client.post("/instances", content=kept.getvalue()).raise_for_status().json()["ID"]))
+    return ids
 
 
-@contextmanager
-def orthanc(folder: Path, radpool_port: int) -> Iterator[Orthanc]:
-    http_port, dicom_port = free_port(), free_port()
-    configuration = {
-        "Name": "telling PACS",
-        "StorageDirectory": str(folder / "storage"),
-        "HttpPort": http_port,
-        "DicomPort": dicom_port,
-        "DicomAet": "ORTHANC",
-        "RemoteAccessAllowed": False,
-        "AuthenticationEnabled": False,
-        "Plugins": [],
-        "DicomModalities": {"radpool": ["RADPOOL", HOST, radpool_port]},
-    }
-    (folder / "orthanc.json").write_text(json.dumps(configuration))
-    process = subprocess.Popen(
-        ["Orthanc", str(folder / "orthanc.json")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        with httpx.Client(base_url=f"http://{HOST}:{http_port}", timeout=60) as client:
-            until(lambda: _answers(client), 60)
-            yield Orthanc(client, dicom_port)
-    finally:
-        process.terminate()
-        process.wait(30)
+def send(pacs: Orthanc, ids: list[str]) -> None:
+    """Let an Orthanc store objects to radpool."""
+    sent = pacs.client.post("/modalities/radpool/store", json=ids).raise_for_status().json()
+    assert sent["FailedInstancesCount"] == 0
 
 
-def _answers(client: httpx.Client) -> bool:
-    try:
-        return client.get("/system").is_success
-    except httpx.HTTPError:
-        return False
+def ask_for_commitment(pacs: Orthanc, study: Study) -> Any:
+    """Let an Orthanc ask radpool to commit to a study and give what it was reported."""
+    wanted = [{"SOPClassUID": CT, "SOPInstanceUID": uid} for uid in sorted(study.instances)]
+    asked = pacs.client.post("/modalities/radpool/storage-commitment", json={"DicomInstances": wanted})
+    path = f"/storage-commitment/{asked.raise_for_status().json()['ID']}"
+    until(lambda: pacs.client.get(path).json()["Status"] != "Pending", 40)
+    return pacs.client.get(path).json()

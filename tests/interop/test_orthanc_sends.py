@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +10,7 @@ import pytest
 
 from cli.demonstration.studies import studies
 from tests.interop.conftest import Server
+from tests.interop.orthancs import needs_orthanc, orthanc
 from tests.interop.sample_files import samples, shipped_files
 
 #: Secondary captures of every form are taken and make no work of their own.
@@ -30,56 +26,30 @@ COMPRESSED = {
     "SC_rgb_small_odd_jpeg.dcm",
 }
 
-pytestmark = pytest.mark.skipif(shutil.which("Orthanc") is None, reason="Orthanc is not installed (apt: orthanc)")
+pytestmark = needs_orthanc
 
 
 @pytest.fixture(scope="module")
-def orthanc(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """An Orthanc of its own, which knows radpool as a modality."""
-    folder = tmp_path_factory.mktemp("orthanc")
-    http, dicom = _free_port(), _free_port()
-    host, port = server.run["dicom"].split(":")
-    (folder / "orthanc.json").write_text(
-        json.dumps(
-            {
-                "Name": "sending PACS",
-                "StorageDirectory": str(folder / "storage"),
-                "HttpPort": http,
-                "DicomPort": dicom,
-                "DicomAet": "PACS_WEST1",
-                "RemoteAccessAllowed": False,
-                "AuthenticationEnabled": False,
-                "Plugins": [],
-                "DicomModalities": {"radpool": ["RADPOOL", host, int(port)]},
-            }
-        )
-    )
-    process = subprocess.Popen(
-        ["Orthanc", str(folder / "orthanc.json")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{http}", timeout=60) as client:
-            _wait_for(client)
-            yield client
-    finally:
-        process.terminate()
-        process.wait(30)
+def sender(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """The REST interface of an Orthanc that sends to the server."""
+    with orthanc(tmp_path_factory.mktemp("orthanc"), int(server.run["dicom"].split(":")[1])) as running:
+        yield running.client
 
 
 def test_studies_that_orthanc_stores_to_us_stand_on_the_worklist(
-    server: Server, orthanc: httpx.Client, tmp_path: Path
+    server: Server, sender: httpx.Client, tmp_path: Path
 ) -> None:
     made = studies(11, 30, server.now())
     for study in made:
         for number, dataset in enumerate(study.datasets):
             path = tmp_path / f"{number}.dcm"
             dataset.save_as(path, enforce_file_format=True)
-            orthanc.post("/instances", content=path.read_bytes()).raise_for_status()
-    kept = orthanc.get("/studies").json()
+            sender.post("/instances", content=path.read_bytes()).raise_for_status()
+    kept = sender.get("/studies").json()
     assert len(kept) == len(made)
 
-    assert orthanc.post("/modalities/radpool/echo", json={}).status_code == 200
-    sent = orthanc.post("/modalities/radpool/store", json=kept)
+    assert sender.post("/modalities/radpool/echo", json={}).status_code == 200
+    sent = sender.post("/modalities/radpool/store", json=kept)
 
     sent.raise_for_status()
     assert sent.json()["FailedInstancesCount"] == 0
@@ -89,33 +59,16 @@ def test_studies_that_orthanc_stores_to_us_stand_on_the_worklist(
     assert {item["trust"] for item in server.worklist()} == {"RZ4"}
 
 
-def test_orthanc_stores_compressed_objects_as_they_are(server: Server, orthanc: httpx.Client, tmp_path: Path) -> None:
+def test_orthanc_stores_compressed_objects_as_they_are(server: Server, sender: httpx.Client, tmp_path: Path) -> None:
     compressed = [path for path in shipped_files() if path.name in COMPRESSED]
     sent = list(samples(compressed, tmp_path, 6000))
     assert len({one.transfer_syntax_uid for one in sent}) == len(sent) == len(COMPRESSED)
-    kept = [orthanc.post("/instances", content=one.path.read_bytes()).raise_for_status().json()["ID"] for one in sent]
+    kept = [sender.post("/instances", content=one.path.read_bytes()).raise_for_status().json()["ID"] for one in sent]
     before = len(server.worklist())
 
-    stored = orthanc.post("/modalities/radpool/store", json=kept).raise_for_status().json()
+    stored = sender.post("/modalities/radpool/store", json=kept).raise_for_status().json()
 
     assert (stored["InstancesCount"], stored["FailedInstancesCount"]) == (len(sent), 0)
     images = [one for one in sent if not one.sop_class_uid.startswith(SECONDARY_CAPTURE)]
     assert images
     assert server.settled(lambda: len(server.worklist()), before + len(images)) == before + len(images)
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-def _wait_for(client: httpx.Client) -> None:
-    for _ in range(200):
-        try:
-            client.get("/system").raise_for_status()
-        except httpx.HTTPError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError("Orthanc did not start")

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
-import httpx
-import pytest
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
@@ -23,68 +15,25 @@ from dicom_listener.client.find import ask_priors, ask_study, asking, sweep
 from dicom_listener.client.query_address import QueryAddress
 from dicom_listener.services.normalized import normalized_services
 from dicom_listener.services.performed_procedure_step import StepAnswer
+from tests.cli.commanding import until
 from tests.dicom_listener.client.pacs_peers import MANNERS, archived, free_port
 from tests.dicom_listener.dicom_peers import HOST, running_listener
+from tests.interop.orthancs import needs_orthanc, orthanc
 
-pytestmark = pytest.mark.skipif(shutil.which("Orthanc") is None, reason="Orthanc is not installed (apt: orthanc)")
+pytestmark = needs_orthanc
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 
 
-@contextmanager
-def orthanc(folder: Path, radpool_port: int, dicom_port: int) -> Iterator[httpx.Client]:
-    """Run an Orthanc that knows radpool as a modality."""
-    http_port = free_port()
-    (folder / "orthanc.json").write_text(
-        json.dumps(
-            {
-                "Name": "asking PACS",
-                "StorageDirectory": str(folder / "storage"),
-                "HttpPort": http_port,
-                "DicomPort": dicom_port,
-                "DicomAet": "PACS_WEST1",
-                "RemoteAccessAllowed": False,
-                "AuthenticationEnabled": False,
-                "Plugins": [],
-                "DicomModalities": {"radpool": ["RADPOOL", HOST, radpool_port]},
-            }
-        )
-    )
-    process = subprocess.Popen(
-        ["Orthanc", str(folder / "orthanc.json")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        with httpx.Client(base_url=f"http://{HOST}:{http_port}", timeout=30) as client:
-            until(lambda: _answers(client))
-            yield client
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def until(true: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def _answers(client: httpx.Client) -> bool:
-    try:
-        return client.get("/system").is_success
-    except httpx.HTTPError:
-        return False
-
-
 def test_orthanc_is_told_that_no_object_is_stored(tmp_path: Path) -> None:
-    dicom_port = free_port()
-    address = QueryAddress("PACS_WEST1", HOST, dicom_port, "PACS_WEST1")
-    reports = CommitmentReports(lambda _: address, MANNERS, attempt_after_seconds=(0.2, 1.0))
+    reached: list[QueryAddress] = []
+    reports = CommitmentReports(lambda _: reached[0], MANNERS, attempt_after_seconds=(0.2, 1.0))
     services = normalized_services(lambda _: StepAnswer(), lambda _: None, reports.deliver)
     stop = threading.Event()
     sending = threading.Thread(target=reports.run, args=(stop,))
-    with running_listener(other_services=services) as listener, orthanc(tmp_path, listener.port, dicom_port) as client:
+    with running_listener(other_services=services) as listener, orthanc(tmp_path, listener.port) as pacs:
+        client = pacs.client
+        reached.append(QueryAddress("PACS_WEST1", HOST, pacs.dicom_port, "PACS_WEST1"))
         sending.start()
         try:
             asked = {"DicomInstances": [{"SOPClassUID": CT, "SOPInstanceUID": f"1.2.3.{number}"} for number in (1, 2)]}
@@ -104,9 +53,9 @@ def test_orthanc_is_told_that_no_object_is_stored(tmp_path: Path) -> None:
 
 
 def test_orthanc_answers_our_queries(tmp_path: Path) -> None:
-    dicom_port = free_port()
-    address = QueryAddress("PACS_WEST1", HOST, dicom_port, "PACS_WEST1")
-    with orthanc(tmp_path, free_port(), dicom_port) as client:
+    with orthanc(tmp_path, free_port()) as running:
+        client = running.client
+        address = QueryAddress("PACS_WEST1", HOST, running.dicom_port, "PACS_WEST1")
         # Orthanc answers queries only of those whom it knows
         client.put("/modalities/asker", json={"AET": "RADPOOL", "Host": HOST, "Port": 1}).raise_for_status()
         for data_set in (archived(7), archived(7, number=2), archived(8, StudyDate="20240106")):
