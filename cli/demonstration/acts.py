@@ -11,6 +11,7 @@ from datetime import date, datetime, time, timedelta
 
 from allocation.configuration.document import Session
 from allocation.configuration.rota import Shift, week_of_sessions
+from cli.demonstration.faults import DemonstrationFailed
 from worklist.local_time import LONDON, earliest_instant
 
 #: When the two acts begin, by the Europe/London wall clock: in working hours, and in the paid evening.
@@ -32,7 +33,7 @@ class DemonstrationDay:
         return tuple(monday + timedelta(weeks=weeks) for weeks in (-1, 0, 1))
 
 
-class NoSuitableDay(LookupError):
+class NoSuitableDay(DemonstrationFailed):
     """No day of the coming weeks has every kind of session that the demonstration shows."""
 
 

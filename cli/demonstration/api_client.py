@@ -12,8 +12,10 @@ from typing import Any
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from cli.demonstration.faults import DemonstrationFailed
 
-class UnexpectedAnswer(RuntimeError):
+
+class UnexpectedAnswer(DemonstrationFailed):
     """The server answered what the demonstration did not ask for; names request and problem."""
 
     def __init__(self, answer: httpx.Response) -> None:

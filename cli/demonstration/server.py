@@ -6,76 +6,95 @@ It must not reach into the server: everything else goes over its ports and its d
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
-import subprocess
+import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from cli.addresses import Addresses
+from cli.demonstration.faults import DemonstrationFailed
+from cli.forks import Forked, ForkServer, fork
+from cli.options import read_settings
+from cli.process import Lifeline, configure_logs, stop_event
+from cli.refusals import told_in_a_line
+from cli.supervisor import Supervisor
 
 _READY_SECONDS = 90.0
 _STOP_SECONDS = 30.0
 _LOG_LINES = 30
+#: Width of what commands print.
+_COLUMNS = "100"
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A `radpool` command at work in a process of its own."""
+
+    _answers: socket.socket
+
+    def ended(self) -> tuple[int, str]:
+        """Wait for its end; gives its exit status and what it said."""
+        with self._answers, self._answers.makefile("rb") as lines:
+            status, told = json.loads(lines.read())
+        return status, told
 
 
 @dataclass(frozen=True, slots=True)
 class DemoServer:
-    """A server that is ready; `http` and `dicom` are HOST:PORT."""
+    """A server that is ready; `http`, `dicom` and `hl7` are HOST:PORT."""
 
     data: Path
     http: str
     dicom: str
     hl7: str
-    process: subprocess.Popen[bytes]
+    _process: Forked
+    _commands: ForkServer
 
     @property
     def is_up(self) -> bool:
         """Whether the server's process still runs."""
-        return self.process.poll() is None
+        return self._process.poll() is None
 
-    def command(self, *words: str) -> subprocess.Popen[str]:
-        """Start a `radpool` command on the server's data folder; its words come on standard output."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "cli.main", *words, "--data", str(self.data)],
-            env=server_environment({"COLUMNS": "100"}),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+    def command(self, *words: str) -> Command:
+        """Start a `radpool` command on the server's data folder."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            self._commands.start(theirs)
+        ours.sendall(json.dumps([*words, "--data", str(self.data)]).encode() + b"\n")
+        return Command(ours)
 
 
-class ServerNotReady(RuntimeError):
+class ServerNotReady(DemonstrationFailed):
     """The server did not start; carries the end of its log."""
 
 
 @contextmanager
 def starting_server(data: Path, addresses: Addresses) -> Iterator[PendingServer]:
-    """Start a server with a test clock over a folder; it is stopped on leaving, however one leaves."""
+    """Start a server with a test clock over a folder; it is stopped on leaving, however one leaves.
+
+    The process must not have threads yet.
+    """
     # The server ends when nobody holds the other end of the lifeline any more: also when this process is killed.
     lifeline, held = os.pipe()
     try:
-        with (data / "server.log").open("wb") as log:
-            process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "cli.main", "serve", "--test-clock", "--data", str(data)),
-                    *("--http", addresses.http, "--dicom", addresses.dicom, "--hl7", addresses.hl7),
-                ],
-                env=server_environment({**_SETTINGS, "RADPOOL_LIFELINE": str(lifeline)}),
-                pass_fds=[lifeline],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C is for the demonstration, which ends the server in order
-            )
+        process = fork(
+            partial(told_in_a_line, partial(_serve, data, addresses, Lifeline(lifeline))),
+            f"radpool serve --test-clock --data {data}",
+            keep={lifeline},
+        )
+        commands = ForkServer(_type, "radpool")
         try:
-            yield PendingServer(data, process)
+            yield PendingServer(data, process, commands)
         finally:
+            commands.close()
             _stop(process)
     finally:
         os.close(held)
@@ -86,8 +105,9 @@ def starting_server(data: Path, addresses: Addresses) -> Iterator[PendingServer]
 class PendingServer:
     """A server that was started and may not be ready yet."""
 
-    data: Path
-    process: subprocess.Popen[bytes]
+    _data: Path
+    _process: Forked
+    _commands: ForkServer
 
     def ready(self) -> DemoServer:
         """Wait until the server is ready.
@@ -98,12 +118,12 @@ class PendingServer:
             If it ended, or took too long.
         """
         deadline = time.monotonic() + _READY_SECONDS
-        while time.monotonic() < deadline and self.process.poll() is None:
+        while time.monotonic() < deadline and self._process.poll() is None:
             with contextlib.suppress(FileNotFoundError):
-                run = json.loads((self.data / "run.json").read_text())
-                return DemoServer(self.data, run["http"], run["dicom"], run["hl7"], self.process)
+                run = json.loads((self._data / "run.json").read_text())
+                return DemoServer(self._data, run["http"], run["dicom"], run["hl7"], self._process, self._commands)
             time.sleep(0.02)
-        raise ServerNotReady(f"the server did not become ready; the end of its log:\n{tail(self.data)}")
+        raise ServerNotReady(f"the server did not become ready; the end of its log:\n{tail(self._data)}")
 
 
 def tail(data: Path) -> str:
@@ -128,10 +148,40 @@ _SETTINGS = {
 }
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+def _serve(data: Path, addresses: Addresses, lifeline: Lifeline) -> None:
+    with (data / "server.log").open("wb") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+    _take_environment(_SETTINGS)
+    settings = read_settings(None)
+    configure_logs(settings.log_level, "serve")
+    raise SystemExit(Supervisor(data, addresses, settings, test_clock=True, stop=stop_event(), lifeline=lifeline).run())
+
+
+def _type(answers: socket.socket) -> None:
+    """Run the command whose words come over a socket, and answer with its exit status and what it said."""
+    from cli.main import app
+
+    _take_environment({"COLUMNS": _COLUMNS})
+    with answers.makefile("rb") as lines:
+        sys.argv = ["radpool", *json.loads(lines.readline())]
+    status, told = 0, io.StringIO()
+    with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
+        try:
+            told_in_a_line(app)
+        except SystemExit as ended:
+            status = ended.code if isinstance(ended.code, int) else 1
+    answers.sendall(json.dumps([status, told.getvalue()]).encode())
+
+
+def _take_environment(more: Mapping[str, str]) -> None:
+    taken = server_environment(more)
+    os.environ.clear()
+    os.environ.update(taken)
+
+
+def _stop(process: Forked) -> None:
+    process.send_signal(signal.SIGTERM)
+    if not process.ends_within(_STOP_SECONDS):
+        process.send_signal(signal.SIGKILL)
+        process.ends_within(_STOP_SECONDS)

@@ -19,6 +19,7 @@ from allocation.configuration.read import ReadNetwork
 from api.accounts import add_user, issue_token
 from api.permissions import Role
 from cli.data_folder import of_cluster
+from cli.demonstration.faults import DemonstrationFailed
 from worklist import clock
 from worklist.db import embedded
 
@@ -34,7 +35,7 @@ _TOKEN_DAYS = 30
 _PLAN_SECONDS = 3.0
 
 
-class TookTooLong(RuntimeError):
+class TookTooLong(DemonstrationFailed):
     """Something that the server should have done by itself did not happen in time."""
 
 

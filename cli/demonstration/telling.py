@@ -9,14 +9,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cli.demonstration.incidents import Absent, Refused, Superseded
-from cli.demonstration.pacs import Sent
-from cli.demonstration.stage import PlanFigures
-from cli.demonstration.work import Reading, Worker
+if TYPE_CHECKING:
+    from cli.demonstration.incidents import Absent, Refused, Superseded
+    from cli.demonstration.pacs import Sent
+    from cli.demonstration.stage import PlanFigures
+    from cli.demonstration.work import Reading, Worker
 
 #: Width of what goes to a file or a pipe.
 _PLAIN_WIDTH = 120
