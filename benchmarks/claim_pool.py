@@ -17,7 +17,7 @@ from allocation.configuration.document import Reporter as ReporterRow
 from allocation.configuration.read import ReadNetwork
 from allocation.workforce import index_new_profiles
 from cli.demonstration.network import demonstration_network
-from worklist.catalogue import cut_in_force, profile_id_of
+from worklist.catalogue import profile_id_of, rules_in_force
 from worklist.profile import profile_of
 
 #: Share of each modality in what an NHS network reports; within one, exams are alike frequent.
@@ -55,7 +55,7 @@ def _draw(connection: Connection, items: int, rng: Random) -> dict[str, list[Any
     """Draw the facts of items and give them as columns; their profiles are added."""
     exams = connection.execute(text("SELECT code, modality, ionising, reporting_minutes FROM exam ORDER BY code")).all()
     of_modality = {name: [exam for exam in exams if exam.modality == name] for name in MODALITY_SHARE}
-    cut = cut_in_force(connection)
+    cut = rules_in_force(connection).cut
     known: dict[Any, int] = {}
     columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
     modalities, settings, flags = (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 
 import holidays
 
@@ -21,5 +22,10 @@ def england_bank_holidays(years: Iterable[int]) -> frozenset[date]:
     Saturday is not, so no date returned is a Saturday or a Sunday. Days proclaimed after the
     installed release of `holidays` are missing until it is updated.
     """
-    calendar = holidays.country_holidays("GB", subdiv="ENG", years=sorted(set(years)))
+    return frozenset().union(*(_of_year(year) for year in set(years)))
+
+
+@lru_cache
+def _of_year(year: int) -> frozenset[date]:
+    calendar = holidays.country_holidays("GB", subdiv="ENG", years=year)
     return frozenset(day for day in calendar if day.weekday() < _SATURDAY)

@@ -1,47 +1,107 @@
-"""Reads the exam catalogue, turnaround rules and profile cut in force; writes only new profile rows."""
+"""Reads the rules that work is worked out by: exam catalogue, turnaround rules, profile cut; writes new profile rows.
+
+The rules are kept in the process under their version, which the database renews with each change of them
+(`rules_version`); what was read of them is never changed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, Engine, select
 from sqlalchemy.dialects.postgresql import insert
 
-from worklist.db.tables.network import exam, exam_alias, exam_group, profile, profile_cut, target_rule
+from worklist.db.tables.network import (
+    exam,
+    exam_alias,
+    exam_group,
+    profile,
+    profile_cut,
+    rules_version,
+    target_rule,
+)
 from worklist.exam_codes import Catalogue, Exam
 from worklist.profile import Cut, Profile
 from worklist.span import Span
 from worklist.turnaround import Setting, TargetRule, Urgency
 
 
-def catalogue_for(connection: Connection, trust: str, on: date) -> Catalogue:
-    """Give the catalogue in force on a local date with the trust's own words for exams."""
-    rows = connection.execute(
-        select(exam).where(exam.c.valid_from <= on, or_(exam.c.valid_to.is_(None), exam.c.valid_to >= on))
-    )
+@dataclass(frozen=True, slots=True)
+class DatedExam:
+    """An exam with the local dates, both inclusive, on which it is in the catalogue; no last date: it stays."""
+
+    exam: Exam
+    valid_from: date
+    valid_to: date | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rules:
+    """The rules under one version. `aliases` are by trust, None those of all; `targets` know their own dates."""
+
+    version: str
+    exams: tuple[DatedExam, ...]
+    aliases: Mapping[str | None, Mapping[tuple[str, str], str]]
+    targets: tuple[TargetRule, ...]
+    cut: Cut
+
+    def catalogue(self, trust: str, on: date) -> Catalogue:
+        """Give the catalogue in force on a local date with the trust's own words for exams."""
+        return _catalogue(self, trust, on)
+
+
+def rules_in_force(connection: Connection) -> Rules:
+    """Give the rules in force; read only where their version is another than at the last look."""
+    version = connection.scalar(select(rules_version.c.version))
+    assert version is not None
+    kept = _KEPT.get(connection.engine)
+    if kept is None or kept.version != version:
+        kept = _KEPT[connection.engine] = _read(connection, version)
+    return kept
+
+
+#: By engine: two databases may have anything in common but their rules.
+_KEPT: WeakKeyDictionary[Engine, Rules] = WeakKeyDictionary()
+
+
+@lru_cache(maxsize=256)
+def _catalogue(rules: Rules, trust: str, on: date) -> Catalogue:
     exams = {
-        row.code: Exam(
-            row.code,
-            row.description,
-            row.modality,
-            row.subspecialty,
-            row.reporting_minutes,
-            row.ionising,
-            row.snomed_code,
-        )
-        for row in rows
+        one.exam.code: one.exam
+        for one in rules.exams
+        if one.valid_from <= on and (one.valid_to is None or one.valid_to >= on)
     }
-    aliases = connection.execute(
-        select(exam_alias)
-        .where(or_(exam_alias.c.trust_ods.is_(None), exam_alias.c.trust_ods == trust))
-        .order_by(exam_alias.c.trust_ods.asc().nulls_first())
+    return Catalogue(exams, {**rules.aliases.get(None, {}), **rules.aliases.get(trust, {})})
+
+
+def _read(connection: Connection, version: str) -> Rules:
+    exams = tuple(
+        DatedExam(
+            Exam(
+                row.code,
+                row.description,
+                row.modality,
+                row.subspecialty,
+                row.reporting_minutes,
+                row.ionising,
+                row.snomed_code,
+            ),
+            row.valid_from,
+            row.valid_to,
+        )
+        for row in connection.execute(select(exam))
     )
-    return Catalogue(exams, {(row.kind, row.value): row.exam_code for row in aliases})
+    aliases: dict[str | None, dict[tuple[str, str], str]] = {}
+    for row in connection.execute(select(exam_alias)):
+        aliases.setdefault(row.trust_ods, {})[row.kind, row.value] = row.exam_code
+    return Rules(version, exams, aliases, tuple(_targets(connection)), _cut(connection))
 
 
-def target_rules(connection: Connection) -> list[TargetRule]:
-    """Give every turnaround rule that the network has; the rule itself knows its dates."""
+def _targets(connection: Connection) -> list[TargetRule]:
     return [
         TargetRule(
             id=row.code,
@@ -61,7 +121,7 @@ def target_rules(connection: Connection) -> list[TargetRule]:
     ]
 
 
-def cut_in_force(connection: Connection) -> Cut:
+def _cut(connection: Connection) -> Cut:
     """Give the newest profile cut; before the first configuration nothing is cut and all is unmapped."""
     row = connection.execute(select(profile_cut).order_by(profile_cut.c.id.desc()).limit(1)).one_or_none()
     if row is None:

@@ -12,7 +12,7 @@ from allocation.configuration.recut import recut
 from allocation.eligibility import Exam, Work, judge
 from allocation.workforce import index_new_profiles, load_reporters, rebuild_index
 from tests.conftest import NOW, Database
-from worklist.catalogue import cut_in_force, profile_id_of
+from worklist.catalogue import profile_id_of, rules_in_force
 from worklist.db.tables.people import entitlement, registration, reporter, scope_grant, scope_of_practice
 from worklist.profile import profile_of
 
@@ -28,7 +28,7 @@ def test_the_index_always_agrees_with_the_rule(network: Database, seed: int) -> 
     works = [_random_work(chance) for _ in range(120)]
     with network.app.begin() as connection:
         recut(connection)
-        cut = cut_in_force(connection)
+        cut = rules_in_force(connection).cut
         profiles = {}
         for half, index in ((works[:60], rebuild_index), (works[60:], index_new_profiles)):
             for work in half:

@@ -7,15 +7,14 @@ hold the rule of completeness (`worklist.intake.completeness` does) nor decide w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Engine, Row, func, insert, select, text, update
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from worklist.catalogue import cut_in_force, profile_id_of
-from worklist.clock import now
+from worklist.catalogue import profile_id_of, rules_in_force
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.network import source
 from worklist.db.tables.work import item, item_study, order_identity, reading, study
@@ -50,11 +49,10 @@ def complete_quiet_studies(engine: Engine, *, limit: int = 100) -> int:
     """
     done = 0
     for _ in range(limit):
-        with engine.begin() as connection:
-            row = connection.execute(_NEXT_COUNTED).one_or_none() or connection.execute(_NEXT_QUIET).one_or_none()
-            if row is None:
-                break
-            done += _judge_or_put_off(connection, row)
+        became_complete = _judge_next(engine)
+        if became_complete is None:
+            break
+        done += became_complete
     return done
 
 
@@ -77,9 +75,8 @@ def complete_study(
             judge_at_instances=study.c.instance_count + 1,
         )
     )
-    for item_id in _items_of(connection, row.id):
-        item_row = lock_item(connection, item_id)
-        if not still_arriving(connection, item_id):
+    for item_row in _lock_items_of(connection, row.id):
+        if not still_arriving(connection, item_row.id):
             _complete_item(connection, item_row, by, dimensions or {})
 
 
@@ -93,20 +90,20 @@ def open_while_arriving(connection: Connection, row: Row[Any]) -> None:
         return
     if row.state == ItemState.ARRIVING:
         named = select(order_identity.c.accession_number).where(order_identity.c.item_id == row.id)
-        facts = facts_of_item(connection, row)
-        rules = connection.scalars(_RULES_OF_ITEM, {"id": row.id}).all()
+        facts = facts_of_item(connection, row, rules_in_force(connection))
+        stated = connection.scalars(_STATED_OF_ITEM, {"id": row.id}).all()
         if connection.scalar(named) is None or not any(
-            claim_while_arriving_of(rule).opens(facts.setting, facts.urgency) for rule in rules
+            claim_while_arriving_of(rule).opens(facts.setting, facts.urgency) for rule in stated
         ):
             return
         row = write_facts(connection, row, facts)
-        make_move(connection, row, Move.OPENED_WHILE_ARRIVING, ready_at=func.radpool_now(), arriving=True)
+        row = make_move(connection, row, Move.OPENED_WHILE_ARRIVING, ready_at=func.radpool_now(), arriving=True)
     else:
         row = write_facts(connection, row)
         kind = "item.images-added" if row.arriving else "item.images-arriving"
         row = connection.execute(update(item).where(item.c.id == row.id).values(arriving=True).returning(item)).one()
         append_item_event(connection, row, kind)
-    offer_first_reading(connection, row.id)
+    offer_first_reading(connection, row)
 
 
 def still_arriving(connection: Connection, item_id: int) -> bool:
@@ -126,8 +123,7 @@ def work_out(connection: Connection, item_id: int) -> None:
     Idempotent. The transaction sees the trust's identities (`view_as`).
     """
     hold_cut(connection)
-    write_facts(connection, lock_item(connection, item_id))
-    offer_first_reading(connection, item_id)
+    offer_first_reading(connection, write_facts(connection, lock_item(connection, item_id)))
 
 
 def hold_cut(connection: Connection) -> None:
@@ -138,19 +134,18 @@ def hold_cut(connection: Connection) -> None:
     connection.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": CUT_LOCK})
 
 
-def offer_first_reading(connection: Connection, item_id: int) -> None:
-    """Make the item's first reading, or bring it in step with the item; a claimed one keeps its claim.
+def offer_first_reading(connection: Connection, row: Row[Any]) -> None:
+    """Make a locked item's first reading, or bring it in step with the item; a claimed one keeps its claim.
 
     It is open while the item may be read and held before that or while a doubt stands. Of an item
     that is reported or cancelled nothing is offered.
     """
-    row = lock_item(connection, item_id)
     if row.state in _NOTHING_TO_READ:
         return
     found = connection.execute(
         select(reading)
         .where(
-            reading.c.item_id == item_id,
+            reading.c.item_id == row.id,
             reading.c.purpose == Purpose.FIRST.value,
             reading.c.state != ReadingState.WITHDRAWN.value,
         )
@@ -177,7 +172,7 @@ def reprofile(connection: Connection, item_id: int) -> None:
     """Give an item the profile that the cut in force makes of its facts; its facts stay."""
     row = lock_item(connection, item_id)
     exams = connection.execute(_EXAMS_OF_ITEM, {"id": item_id}).all()
-    profile = profile_of([e.code for e in exams], row.age_years, row.setting, row.flags, cut_in_force(connection))
+    profile = profile_of([e.code for e in exams], row.age_years, row.setting, row.flags, rules_in_force(connection).cut)
     profile_id = profile_id_of(connection, profile, [bool(e.ionising) for e in exams])
     connection.execute(update(item).where(item.c.id == item_id).values(profile_id=profile_id))
     connection.execute(
@@ -187,27 +182,42 @@ def reprofile(connection: Connection, item_id: int) -> None:
     )
 
 
-def _judge_or_put_off(connection: Connection, row: Row[Any]) -> bool:
-    """Judge a study; one that cannot be is put before a person, so that it stops nobody behind it."""
-    view_as(connection, Viewer(trust=row.trust_ods))
+def _judge_next(engine: Engine) -> bool | None:
+    """Judge the next study that is due and give whether it became complete; None when none is due.
+
+    One that cannot be judged is put before a person, so that it stops nobody behind it.
+    """
+    row = None
     try:
-        with connection.begin_nested():
+        with engine.begin() as connection:
+            row = connection.execute(_NEXT_COUNTED).one_or_none() or connection.execute(_NEXT_QUIET).one_or_none()
+            if row is None:
+                return None
+            view_as(connection, Viewer(trust=row.trust_ods))
             return _judge(connection, row)
     except (OperationalError, InterfaceError):
         raise  # the database's fault, not the study's
     except Exception as error:
+        if row is None:
+            raise
         log.error("study not completed", study=row.id, error=type(error).__name__)
-        later = func.radpool_now() + func.make_interval(0, 0, 0, 0, 0, 0, _RETRY_SECONDS)
-        connection.execute(update(study).where(study.c.id == row.id).values(quiet_until=later, judge_at_instances=None))
-        open_doubt(
-            connection,
-            "completion-failed",
-            trust=row.trust_ods,
-            source=row.source_ae_title,
-            item_id=connection.scalar(select(item_study.c.item_id).where(item_study.c.study_id == row.id).limit(1)),
-            detail=f"the study could not be worked out ({type(error).__name__}); it is tried again",
-        )
+        with engine.begin() as connection:
+            _put_off(connection, row, type(error).__name__)
         return False
+
+
+def _put_off(connection: Connection, row: Row[Any], error: str) -> None:
+    view_as(connection, Viewer(trust=row.trust_ods))
+    later = func.radpool_now() + func.make_interval(0, 0, 0, 0, 0, 0, _RETRY_SECONDS)
+    connection.execute(update(study).where(study.c.id == row.id).values(quiet_until=later, judge_at_instances=None))
+    open_doubt(
+        connection,
+        "completion-failed",
+        trust=row.trust_ods,
+        source=row.source_ae_title,
+        item_id=connection.scalar(select(item_study.c.item_id).where(item_study.c.study_id == row.id).limit(1)),
+        detail=f"the study could not be worked out ({error}); it is tried again",
+    )
 
 
 def _judge(connection: Connection, row: Row[Any]) -> bool:
@@ -216,9 +226,13 @@ def _judge(connection: Connection, row: Row[Any]) -> bool:
     if row.completed_at is not None:
         _take_late(connection, row)
         return False
-    stated = connection.execute(select(source).where(source.c.ae_title == row.source_ae_title)).one()
+    stated = connection.execute(
+        select(source.c.completeness, source.c.claim_while_arriving, func.radpool_now().label("now")).where(
+            source.c.ae_title == row.source_ae_title
+        )
+    ).one()
     evidence = evidence_of(connection, [row])[row.id]
-    judgement = judge(completeness_of(stated.completeness), evidence, now(connection))
+    judgement = judge(completeness_of(stated.completeness), evidence, stated.now)
     if judgement.completed_by is not None:
         complete_study(connection, row, judgement.completed_by)
         return True
@@ -230,8 +244,8 @@ def _judge(connection: Connection, row: Row[Any]) -> bool:
         update(study).where(study.c.id == row.id).values(look_at=judgement.look_at, judge_at_instances=next_look)
     )
     hold_cut(connection)
-    for item_id in _items_of(connection, row.id):
-        open_while_arriving(connection, lock_item(connection, item_id))
+    for item_row in _lock_items_of(connection, row.id):
+        open_while_arriving(connection, item_row)
     return False
 
 
@@ -250,23 +264,27 @@ def _take_late(connection: Connection, row: Row[Any]) -> None:
             judge_at_instances=None if more_may_follow else row.instance_count + 1,
         )
     )
-    for item_id in _items_of(connection, row.id):
-        item_row = lock_item(connection, item_id)
-        if item_row.state in (ItemState.ORDERED, ItemState.ARRIVING):
+    for before in _lock_items_of(connection, row.id):
+        if before.state in (ItemState.ORDERED, ItemState.ARRIVING):
             continue
-        before, item_row = item_row, write_facts(connection, item_row)
+        item_row = write_facts(connection, before)
         if images:
             append_item_event(connection, item_row, "item.images-added")
         elif tuple(item_row) != tuple(before):
             append_item_event(connection, item_row, "item.evidence-added")
         settle_doubts(connection, item_row)
         note_images_after_preliminary(connection, item_row)
-        offer_first_reading(connection, item_id)
+        offer_first_reading(connection, item_row)
 
 
-def _items_of(connection: Connection, study_id: int) -> list[int]:
-    joined = select(item_study.c.item_id).where(item_study.c.study_id == study_id).order_by(item_study.c.item_id)
-    return list(connection.scalars(joined))
+def _lock_items_of(connection: Connection, study_id: int) -> Sequence[Row[Any]]:
+    return connection.execute(
+        select(item)
+        .join(item_study, item_study.c.item_id == item.c.id)
+        .where(item_study.c.study_id == study_id)
+        .order_by(item.c.id)
+        .with_for_update(of=item, key_share=True)
+    ).all()
 
 
 def _complete_item(connection: Connection, row: Row[Any], by: CompletedBy, dimensions: Mapping[str, Any]) -> None:
@@ -291,7 +309,7 @@ def _complete_item(connection: Connection, row: Row[Any], by: CompletedBy, dimen
         append_item_event(connection, row, kind, dimensions=told)
     settle_doubts(connection, row)
     note_images_after_preliminary(connection, row)
-    offer_first_reading(connection, row.id)
+    offer_first_reading(connection, row)
 
 
 _NOTHING_TO_READ = REPORTED | {ItemState.CANCELLED}
@@ -312,7 +330,7 @@ _NEXT_COUNTED = (
     .with_for_update(key_share=True, skip_locked=True)
 )
 
-_RULES_OF_ITEM = text(
+_STATED_OF_ITEM = text(
     "SELECT s.claim_while_arriving FROM item_study i JOIN study t ON t.id = i.study_id"
     " JOIN source s ON s.ae_title = t.source_ae_title WHERE i.item_id = :id AND t.completed_at IS NULL"
 )

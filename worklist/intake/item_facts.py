@@ -13,10 +13,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from worklist.catalogue import catalogue_for
+from worklist.catalogue import Rules
 from worklist.db.tables.network import exam, source
 from worklist.db.tables.work import item_exam, item_order, item_study, patient, study
-from worklist.exam_codes import Exam, MappedExam, map_exams, normal, uk_modality
+from worklist.exam_codes import Catalogue, Exam, MappedExam, map_exams, normal, uk_modality
 from worklist.identity import age_at
 from worklist.intake.evidence import step_ends
 from worklist.intake.facts import codes, merge_all
@@ -41,11 +41,13 @@ _PRIORITY = {
 class ItemFacts:
     """What is known of an item; None is not known.
 
-    `exam_date` is the local date of the examination, `clock_start_at` aware UTC. `birth_dates_differ`
-    says that the sources contradict each other, for which reason no age is known.
+    `exams_written` are the exams as they stand with the item. `exam_date` is the local date of the examination,
+    `clock_start_at` aware UTC. `birth_dates_differ` says that the sources contradict each other, for which
+    reason no age is known.
     """
 
     exams: tuple[MappedExam, ...]
+    exams_written: tuple[MappedExam, ...]
     modality: str | None
     age_years: int | None
     exam_date: date
@@ -56,8 +58,8 @@ class ItemFacts:
     birth_dates_differ: bool
 
 
-def facts_of_item(connection: Connection, row: Row[Any]) -> ItemFacts:
-    """Gather the facts of an item (a row of `item`), whatever order they came in.
+def facts_of_item(connection: Connection, row: Row[Any], rules: Rules) -> ItemFacts:
+    """Gather the facts of an item (a row of `item`), whatever order they came in, by the rules in force.
 
     The transaction sees the trust's identities (`view_as`): without them no age and no order is known.
     """
@@ -68,10 +70,13 @@ def facts_of_item(connection: Connection, row: Row[Any]) -> ItemFacts:
     start = _clock_start(connection, studies, received_at)
     stated_date = min(facts.get("study_date", ()), default=None)
     exam_date = date.fromisoformat(stated_date) if stated_date else start.at.astimezone(LONDON).date()
-    exams = _classified(connection, row.id) or _mapped(connection, row, exam_date, order, facts)
+    written = _written(connection, row.id)
+    classified = tuple(one for one in written if one.mapped_by == PERSON)
+    exams = classified or _mapped(rules.catalogue(row.trust_ods, exam_date), order, facts)
     birth_dates = _birth_dates(connection, row, order, studies)
     return ItemFacts(
         exams=exams,
+        exams_written=written,
         modality=_modality(exams, facts.get("modality", ())),
         age_years=_age(birth_dates, exam_date, facts),
         exam_date=exam_date,
@@ -119,16 +124,17 @@ def _stated_by_headers(row: Row[Any]) -> LocalTime | None:
     )
 
 
-def _classified(connection: Connection, item_id: int) -> tuple[MappedExam, ...]:
-    """Give the exams as a person classified them, of any age of the catalogue; empty where nobody has."""
+def _written(connection: Connection, item_id: int) -> tuple[MappedExam, ...]:
+    """Give the exams as they stand with the item; those of a person may be of any age of the catalogue."""
     rows = connection.execute(
         select(item_exam, exam)
         .outerjoin(exam, exam.c.code == item_exam.c.exam_code)
-        .where(item_exam.c.item_id == item_id, item_exam.c.mapped_by == PERSON)
+        .where(item_exam.c.item_id == item_id)
         .order_by(item_exam.c.position)
     )
     return tuple(
-        MappedExam(_exam(row) if row.code else None, row.code_as_sent, row.description_as_sent, PERSON) for row in rows
+        MappedExam(_exam(row) if row.code else None, row.code_as_sent, row.description_as_sent, row.mapped_by)
+        for row in rows
     )
 
 
@@ -144,9 +150,7 @@ def _exam(row: Row[Any]) -> Exam:
     )
 
 
-def _mapped(
-    connection: Connection, row: Row[Any], exam_date: date, order: Row[Any] | None, facts: Mapping[str, Any]
-) -> tuple[MappedExam, ...]:
+def _mapped(catalogue: Catalogue, order: Row[Any] | None, facts: Mapping[str, Any]) -> tuple[MappedExam, ...]:
     ordered = [Code(*packed) for packed in order.exams] if order else []
     in_words = [code.meaning for code in ordered if not code.value and code.meaning]
     return map_exams(
@@ -154,7 +158,7 @@ def _mapped(
         codes(facts, "performed"),
         min(in_words, default=None) or min(facts.get("description", ()), default=None),
         facts.get("modality", ()),
-        catalogue_for(connection, row.trust_ods, exam_date),
+        catalogue,
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, update
 
 from worklist.bank_holidays import england_bank_holidays
-from worklist.catalogue import cut_in_force, profile_id_of, target_rules
+from worklist.catalogue import Rules, profile_id_of, rules_in_force
 from worklist.db.tables.work import item, item_exam
 from worklist.doubts import close_doubts, open_doubt
 from worklist.exam_codes import MappedExam, accession_minutes
@@ -29,26 +29,28 @@ def write_facts(connection: Connection, row: Row[Any], facts: ItemFacts | None =
 
     `facts` are gathered where the caller has not. The transaction sees the trust's identities (`view_as`).
     """
-    facts = facts or facts_of_item(connection, row)
+    rules = rules_in_force(connection)
+    facts = facts or facts_of_item(connection, row, rules)
     changed = connection.execute(
-        update(item).where(item.c.id == row.id).values(_values(connection, row, facts)).returning(item)
+        update(item).where(item.c.id == row.id).values(_values(connection, row, facts, rules)).returning(item)
     ).one()
-    _write_exams(connection, row.id, facts.exams)
+    if facts.exams != facts.exams_written:
+        _write_exams(connection, row.id, facts)
     _doubt_exams(connection, row, facts.exams)
     _doubt_birth_date(connection, row, facts)
     return changed
 
 
-def _values(connection: Connection, row: Row[Any], facts: ItemFacts) -> dict[str, Any]:
+def _values(connection: Connection, row: Row[Any], facts: ItemFacts, rules: Rules) -> dict[str, Any]:
     mapped = [one.exam for one in facts.exams]
     exam_codes = tuple(exam.code if exam else None for exam in mapped)
     year = facts.clock_start_at.year
     when = due(
         TurnaroundFacts(row.trust_ods, facts.setting, facts.urgency, facts.modality, exam_codes, facts.clock_start_at),
-        target_rules(connection),
+        rules.targets,
         england_bank_holidays((year, year + 1)),
     )
-    profile = profile_of(exam_codes, facts.age_years, facts.setting, row.flags, cut_in_force(connection))
+    profile = profile_of(exam_codes, facts.age_years, facts.setting, row.flags, rules.cut)
     return {
         "modality": facts.modality,
         "age_years": facts.age_years,
@@ -65,8 +67,9 @@ def _values(connection: Connection, row: Row[Any], facts: ItemFacts) -> dict[str
     }
 
 
-def _write_exams(connection: Connection, item_id: int, exams: Sequence[MappedExam]) -> None:
-    connection.execute(delete(item_exam).where(item_exam.c.item_id == item_id))
+def _write_exams(connection: Connection, item_id: int, facts: ItemFacts) -> None:
+    if facts.exams_written:
+        connection.execute(delete(item_exam).where(item_exam.c.item_id == item_id))
     connection.execute(
         insert(item_exam),
         [
@@ -78,7 +81,7 @@ def _write_exams(connection: Connection, item_id: int, exams: Sequence[MappedExa
                 "description_as_sent": one.description_as_sent,
                 "mapped_by": one.mapped_by,
             }
-            for position, one in enumerate(exams)
+            for position, one in enumerate(facts.exams)
         ],
     )
 

@@ -14,7 +14,7 @@ from tests.conftest import NETWORK, Database
 
 WHOLE = NETWORK.read_text()
 #: What an import writes down each time, and what it makes anew to the same content.
-KEPT = {"config_version", "event", "event_position", "entitlement"}
+KEPT = {"config_version", "event", "event_position", "entitlement", "rules_version"}
 HAND_SCOPE = """
 [[scope]]
 code = "hand-xr"

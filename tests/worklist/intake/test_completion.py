@@ -38,6 +38,7 @@ from worklist.intake.objects import OF_ANOTHER_TRUST, Arrival, take_in
 from worklist.intake.senders import Sender
 from worklist.intake.study import Code
 from worklist.local_time import LocalTime
+from worklist.moves import lock_item
 from worklist.settle import classify
 
 
@@ -195,7 +196,7 @@ def test_nothing_is_offered_of_an_item_that_needs_no_report(network: Database, s
     with network.app.begin() as connection:
         connection.execute(text("UPDATE reading SET state = 'withdrawn'"))
         connection.execute(item.update().values(state=state))
-        offer_first_reading(connection, the_item(network.app).id)
+        offer_first_reading(connection, lock_item(connection, the_item(network.app).id))
     assert [one.state for one in readings_of(network.app)] == ["withdrawn"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import (
     ARRAY,
     Boolean,
+    CheckConstraint,
     Column,
     Date,
     ForeignKey,
@@ -17,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from worklist.db.tables.columns import Instant, identity, metadata, now_column, one_of, trust_column
 
@@ -164,6 +165,15 @@ profile_cut = Table(
     Column("group_of_exam", JSONB, nullable=False),
     now_column("created_at"),
     comment="How the scopes in force cut ages and exam codes; the newest row is used for new work.",
+)
+
+rules_version = Table(
+    "rules_version",
+    metadata,
+    Column("only_one", Boolean, primary_key=True, server_default=text("true")),
+    Column("version", UUID(as_uuid=False), nullable=False, server_default=text("gen_random_uuid()")),
+    CheckConstraint("only_one", name="only_one"),
+    comment="Version of the exams, aliases, turnaround rules and profile cut in force; each change of them renews it.",
 )
 
 profile_indexed = Table(
