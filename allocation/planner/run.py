@@ -42,7 +42,10 @@ class PlanRun:
 
 
 def replan(engine: Engine, solve: Solve, *, solver: str) -> PlanRun | None:
-    """Plan anew and write the difference in one transaction; None when another planner is at work."""
+    """Plan anew and write the difference in one transaction; None when another planner is at work.
+
+    A run that finds all as the last one did leaves no row.
+    """
     started = time.perf_counter()
     with engine.begin() as connection:
         if not connection.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _PLANNER_LOCK}):
@@ -52,7 +55,7 @@ def replan(engine: Engine, solve: Solve, *, solver: str) -> PlanRun | None:
         found = solve(problem)
         changed = _write(connection, found)
         run = PlanRun(len(problem.readings), len(found.assigned), changed, time.perf_counter() - started)
-        if changed:
+        if changed or not _found_before(connection, run, found):
             connection.execute(
                 insert(plan_run).values(
                     solver=solver,
@@ -73,6 +76,13 @@ def replan(engine: Engine, solve: Solve, *, solver: str) -> PlanRun | None:
                 },
             )
         return run
+
+
+def _found_before(connection: Connection, run: PlanRun, found: Plan) -> bool:
+    """Whether the last run's figures are this one's."""
+    last = connection.execute(select(plan_run).order_by(plan_run.c.id.desc()).limit(1)).one_or_none()
+    figures = run.readings, run.assigned, dict(found.unassigned_by_reason)
+    return figures == ((last.readings, last.assigned, last.unassigned_by_reason) if last else (0, 0, {}))
 
 
 def read_problem(connection: Connection) -> Problem:

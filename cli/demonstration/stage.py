@@ -100,7 +100,7 @@ class Stage:
     def wait_for_plan(self) -> PlanFigures:
         """Wait until the allocator has planned with everything that waits now, and give the plan.
 
-        A plan that changes nothing leaves no row, so after some of the allocator's turns the plan in
+        A plan as the last one leaves no row, so after some of the allocator's turns the plan in
         force is taken as it is.
         """
         with self.app.connect() as connection:

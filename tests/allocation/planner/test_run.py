@@ -217,6 +217,19 @@ def test_what_cannot_be_placed_is_counted_by_reason(network: Database) -> None:
     assert told == {"no session takes it": 1}
 
 
+def test_what_came_and_cannot_be_placed_is_told_though_the_plan_stands(network: Database) -> None:
+    arrive(network, exam="XHANL")
+    assert planned(network).assigned == 1
+    with network.owner.begin() as connection:
+        connection.execute(text("UPDATE reporting_session SET modalities = '{XR}'"))
+    arrive(network, exam="CHEAD", service="Emergency Department")
+    assert (planned(network).changed, planned(network).changed) == (0, 0)
+    with network.owner.connect() as connection:
+        told = connection.execute(text("SELECT readings, assigned, unassigned_by_reason FROM plan_run ORDER BY id"))
+        assert [tuple(one) for one in told] == [(1, 1, {}), (2, 1, {"no session takes it": 1})]
+    assert kinds(network).count("plan.changed") == 2
+
+
 def test_the_event_of_a_plan_names_nobody_and_no_item(network: Database) -> None:
     arrive(network)
     planned(network)
