@@ -24,6 +24,7 @@ from sqlalchemy import text
 from allocation.configuration.apply import apply
 from benchmarks.result import say
 from cli.demonstration.network import demonstration_network
+from tests.free_ports import free_port
 from worklist.db.engine import make_engine
 
 HOST = "127.0.0.1"
@@ -97,7 +98,7 @@ def peers(folder: Path) -> Iterator[AbstractContextManager[Server]]:
 @contextmanager
 def _peer(name: str, what: str, command: list[str], folder: Path) -> Iterator[Server]:
     """Run a peer in a folder of its own; Orthanc reads its port from its configuration, the others are told."""
-    place, port = folder / name, _free_port()
+    place, port = folder / name, free_port()
     place.mkdir()
     if name == "orthanc":
         (place / "orthanc.json").write_text(json.dumps({**_ORTHANC, "DicomPort": port}))
@@ -124,12 +125,6 @@ _ORTHANC = {
     "DicomAlwaysAllowStore": True,
     "MaximumPduLength": _PDU_BYTES,
 }
-
-
-def _free_port() -> int:
-    with socket.socket() as bound:
-        bound.bind((HOST, 0))
-        return int(bound.getsockname()[1])
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes], what: str) -> None:

@@ -18,7 +18,8 @@ from tests.api.test_description import exactly
 from tests.api.test_sources import configure, stated
 from tests.builders import arrive, patient_called
 from tests.conftest import NOW
-from tests.dicom_listener.client.pacs_peers import archived, dcmqrscp, free_port
+from tests.dicom_listener.client.pacs_peers import archived, dcmqrscp
+from tests.free_ports import free_port
 from worklist.intake.study import PatientAsSent
 
 # pynetdicom leaves the socket of a refused connection to the garbage collector

@@ -17,8 +17,9 @@ from api.permissions import Role
 from dicom_listener.client.query_address import QueryAddress
 from tests.api.serving import Served, assert_problem
 from tests.builders import arrive
-from tests.dicom_listener.client.pacs_peers import archived, dcmqrscp, free_port
+from tests.dicom_listener.client.pacs_peers import archived, dcmqrscp
 from tests.dicom_listener.dicom_peers import HOST
+from tests.free_ports import free_port
 from worklist.db.tables.network import source
 
 # pynetdicom leaves the socket of a refused connection to the garbage collector

@@ -21,6 +21,7 @@ from pynetdicom.events import Event
 
 from cli.demonstration.pacs import send, send_files
 from cli.demonstration.studies import pydicom_test_files, studies
+from tests.free_ports import free_port
 
 STUDIES = studies(5, 24, datetime(2026, 11, 25, 10, 30, tzinfo=UTC))
 OBJECTS = [each for study in STUDIES for each in study.datasets]
@@ -119,7 +120,7 @@ def test_an_association_refused_is_told_and_counts_every_object(peer: Peer, monk
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_nobody_listening_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cli.demonstration.pacs._SECONDS_BEFORE_NEXT_TRY", 0.001)
-    sent = send(STUDIES[:1], "127.0.0.1", _free_port(), "RADPOOL", senders=1)
+    sent = send(STUDIES[:1], "127.0.0.1", free_port(), "RADPOOL", senders=1)
     assert sent.refused == (f"{STUDIES[0].ae_title}: no association",) * len(STUDIES[0].datasets)
 
 
@@ -145,7 +146,7 @@ def test_all_of_pydicom_s_files_are_accepted_or_refused_with_a_reason(peer: Peer
 
 @pytest.mark.skipif(shutil.which("storescp") is None, reason="DCMTK is not installed")
 def test_dcmtk_takes_every_object(tmp_path: Path) -> None:
-    port = _free_port()
+    port = free_port()
     with subprocess.Popen(
         ["storescp", "--fork", "-od", str(tmp_path), str(port)],
         stdout=subprocess.DEVNULL,
@@ -162,12 +163,6 @@ def test_dcmtk_takes_every_object(tmp_path: Path) -> None:
 
 def _syntax(path: Path) -> str:
     return str(read_file_meta_info(path).TransferSyntaxUID)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_for(port: int) -> None:

@@ -14,8 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.dicom_listener.client.pacs_peers import free_port
 from tests.dicom_listener.dicom_peers import HOST
+from tests.free_ports import free_port
 
 needs_orthanc = pytest.mark.skipif(shutil.which("Orthanc") is None, reason="Orthanc is not installed (apt: orthanc)")
 

@@ -16,8 +16,9 @@ from dicom_listener.client.query_address import QueryAddress
 from dicom_listener.services.normalized import normalized_services
 from dicom_listener.services.performed_procedure_step import StepAnswer
 from tests.cli.commanding import until
-from tests.dicom_listener.client.pacs_peers import MANNERS, archived, free_port
+from tests.dicom_listener.client.pacs_peers import MANNERS, archived
 from tests.dicom_listener.dicom_peers import HOST, running_listener
+from tests.free_ports import free_port
 from tests.interop.orthancs import needs_orthanc, orthanc
 
 pytestmark = needs_orthanc

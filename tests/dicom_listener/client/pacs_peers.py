@@ -21,15 +21,9 @@ from pynetdicom import AE, evt
 from dicom_listener.client.query_address import Manners, QueryAddress
 from dicom_listener.conformance import STUDY_ROOT_FIND, VERIFICATION
 from tests.dicom_listener.dicom_peers import HOST, ct_object
+from tests.free_ports import free_port
 
 MANNERS = Manners(connect_seconds=5, answer_seconds=5, pause_seconds=0)
-
-
-def free_port() -> int:
-    """Give a port that is free now."""
-    with socket.socket() as one:
-        one.bind((HOST, 0))
-        return int(one.getsockname()[1])
 
 
 def opens(port: int, process: subprocess.Popen[bytes]) -> bool:

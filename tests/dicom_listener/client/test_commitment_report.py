@@ -16,8 +16,9 @@ from dicom_listener.client.commitment_report import MOST_WAITING, CommitmentRepo
 from dicom_listener.client.query_address import QueryAddress
 from dicom_listener.conformance import STORAGE_COMMITMENT_PUSH_MODEL
 from dicom_listener.services.storage_commitment import Commitment
-from tests.dicom_listener.client.pacs_peers import MANNERS, free_port
+from tests.dicom_listener.client.pacs_peers import MANNERS
 from tests.dicom_listener.dicom_peers import HOST
+from tests.free_ports import free_port
 
 COMMITMENT = Commitment("PACS_WEST1", "1.2.9", (("1.2.840.10008.5.1.4.1.1.2", "1.2.3.1"),))
 

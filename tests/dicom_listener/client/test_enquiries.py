@@ -13,8 +13,9 @@ from pynetdicom import evt
 
 from dicom_listener.client.enquiries import Enquiries, Questions, rest_seconds
 from dicom_listener.client.query_address import QueryAddress
-from tests.dicom_listener.client.pacs_peers import MANNERS, free_port, scripted_pacs
+from tests.dicom_listener.client.pacs_peers import MANNERS, scripted_pacs
 from tests.dicom_listener.dicom_peers import HOST
+from tests.free_ports import free_port
 from worklist.intake.study import StudyAtSource
 
 NIGHT = datetime(2026, 6, 10, 1, tzinfo=UTC)

@@ -24,8 +24,9 @@ from dicom_listener.client.association import Unreachable, WhyNot
 from dicom_listener.client.echo import why_no_echo
 from dicom_listener.client.find import QueryFailed, ask_priors, ask_study, asking, sweep
 from dicom_listener.client.query_address import QueryAddress
-from tests.dicom_listener.client.pacs_peers import MANNERS, archived, dcmqrscp, free_port, scripted_pacs
+from tests.dicom_listener.client.pacs_peers import MANNERS, archived, dcmqrscp, scripted_pacs
 from tests.dicom_listener.dicom_peers import HOST, running_listener
+from tests.free_ports import free_port
 from worklist.intake.study import StudyAtSource
 
 STUDY = "1.2.826.0.1.3680043.8.498.7"
