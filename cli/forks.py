@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ log = structlog.get_logger(__name__)
 getproctitle()  # it finds the place of titles by the environment, before that is changed
 
 _POLL_SECONDS = 0.01
+_LOST = 255
 _ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -41,9 +43,13 @@ class Forked:
     def poll(self) -> int | None:
         """Give the exit status, or None while it lives."""
         if self.status is None:
-            pid, how = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                self.status = os.waitstatus_to_exitcode(how)
+            try:
+                pid, how = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:  # we were started deaf to the end of children; it has ended, how is lost
+                self.status = _LOST
+            else:
+                if pid:
+                    self.status = os.waitstatus_to_exitcode(how)
         return self.status
 
     def ends_within(self, seconds: float) -> bool:
@@ -66,7 +72,14 @@ def fork(act: Callable[[], None], title: str, *, keep: Collection[int]) -> Forke
 
     Of the open files it has the standard ones (standard input reads nothing) and those in `keep`. Its exit status is
     that of a `SystemExit`, 0 at the end of `act`, else 1.
+
+    Raises
+    ------
+    RuntimeError
+        When this process has threads: the child would have none of them, and what they hold would be held for ever.
     """
+    if threading.active_count() > 1:
+        raise RuntimeError("a process that has threads must not fork")
     gc.collect()
     gc.freeze()  # what all share is not touched by the collectors of each
     sys.stdout.flush()
