@@ -55,10 +55,15 @@ def of_cluster(cluster: embedded.Cluster) -> DatabaseAddress:
 
 
 @contextmanager
-def open_database(data: Path | None, settings: Settings) -> Iterator[DatabaseAddress]:
+def open_database(data: Path | None, settings: Settings, *, create: bool = False) -> Iterator[DatabaseAddress]:
     """Give the database of a data folder, whether its server is up or down.
 
-    A database that only this call started is stopped again.
+    A database that only this call started is stopped again; one that is not there is made only with `create`.
+
+    Raises
+    ------
+    ValueError
+        If neither a folder nor a URL is given, or there is no database.
     """
     if settings.database_url is not None:
         yield given(settings.database_url.get_secret_value())
@@ -73,6 +78,8 @@ def open_database(data: Path | None, settings: Settings) -> Iterator[DatabaseAdd
     if cluster is not None:
         yield of_cluster(cluster)
         return
+    if not create and not (data / "postgres").exists():
+        raise ValueError(f"{data} is no data folder of radpool; `radpool serve --data {data}` makes one")
     cluster = embedded.start(data)
     try:
         address = of_cluster(cluster)

@@ -44,7 +44,7 @@ def migrate(data: Data = None, database_url: DatabaseUrl = None) -> None:
 
     if data is not None:
         prepare(data)
-    with open_database(data, read_settings(database_url)) as address:
+    with open_database(data, read_settings(database_url), create=True) as address:
         engine = address.migration_engine()
         print(f"schema {bring(engine)}")
         engine.dispose()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from ipaddress import ip_network
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -114,6 +115,21 @@ class Query(Row):
         return self
 
 
+def _peer_address(address: str) -> str:
+    try:
+        network = ip_network(address, strict=False)
+    except ValueError:
+        raise ValueError(
+            "`address` is no IP address or network: give where its connections come from (10.20.30.40, 10.20.30.0/24)"
+        ) from None
+    if not network.prefixlen:
+        raise ValueError("`address` is every address there is, and so binds to nothing")
+    return address
+
+
+PeerAddress = Annotated[str, AfterValidator(_peer_address)]
+
+
 class Source(Row):
     """A PACS or modality that may send; its AE title is bound to an address or a certificate.
 
@@ -124,7 +140,7 @@ class Source(Row):
 
     ae_title: AeTitle
     trust: OdsCode
-    address: str | None = None
+    address: PeerAddress | None = None
     certificate_subject: str | None = None
     quiet_seconds: Annotated[int, Field(ge=0, le=86400)] | None = None
     completeness: Completeness | None = None

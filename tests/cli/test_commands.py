@@ -160,6 +160,14 @@ def test_a_file_that_is_not_valid_is_refused_by_line_and_key(
     assert contents(server) == before
 
 
+@pytest.mark.parametrize("words", ["verify-audit", "check", "token --user ann", "user add ann --role auditor"])
+def test_a_folder_that_no_server_made_is_refused_and_not_made(tmp_path: Path, words: str) -> None:
+    wrong = tmp_path / "mistyped"
+    told = radpool(*words.split(), "--data", str(wrong), status=2)
+    assert f"{wrong} is no data folder of radpool; `radpool serve --data {wrong}` makes one" in told
+    assert not wrong.exists()
+
+
 def test_the_schema_of_a_configuration_is_json_schema() -> None:
     schema = json.loads(radpool("import", "--schema"))
     assert schema["type"] == "object"

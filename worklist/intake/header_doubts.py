@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from worklist.intake.header_truth import Truth
@@ -17,6 +17,7 @@ _KINDS = {
     "AccessionNumber": "missing-accession-number",
     "PatientID": "missing-patient-id",
     "PatientBirthDate": "birth-date-not-believed",
+    "StudyDate": "study-date-not-believed",
 }
 
 
@@ -40,6 +41,9 @@ def doubts_of_headers(
         found.add((_KINDS["PatientID"], "PatientID: missing"))
     if truth.values.get("PatientBirthDate", "") > today.isoformat():
         found.add((_KINDS["PatientBirthDate"], "PatientBirthDate: in the future"))
+    # a source's own date may be a day ahead of ours
+    if max(facts.get("study_date", ()), default="") > (today + timedelta(days=1)).isoformat():
+        found.add((_KINDS["StudyDate"], "StudyDate: in the future"))
     if truth.lacks_modality:
         found.add(("missing-modality", "Modality: missing, and the SOP class is not of one modality"))
     for keyword, values in truth.contradicted:

@@ -6,16 +6,16 @@ is the same throughout: a person, then the order, then the headers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
 from worklist.catalogue import Rules
 from worklist.db.tables.network import exam, source
-from worklist.db.tables.work import item_exam, item_order, item_study, patient, study
+from worklist.db.tables.work import item_exam, item_order, item_study, patient, study, study_identity
 from worklist.exam_codes import Catalogue, Exam, MappedExam, map_exams, normal, uk_modality
 from worklist.identity import age_at
 from worklist.intake.evidence import step_ends
@@ -68,8 +68,10 @@ def facts_of_item(connection: Connection, row: Row[Any], rules: Rules) -> ItemFa
     facts = merge_all(one.facts for one in studies)
     received_at = min((one.first_received_at for one in studies), default=row.created_at)
     start = _clock_start(connection, studies, received_at)
-    stated_date = min(facts.get("study_date", ()), default=None)
-    exam_date = date.fromisoformat(stated_date) if stated_date else start.at.astimezone(LONDON).date()
+    # one in the future would make a child an adult; a source's own date may be a day ahead of ours
+    latest = received_at.astimezone(LONDON).date() + timedelta(days=1)
+    believed = [stated for stated in facts.get("study_date", ()) if stated <= latest.isoformat()]
+    exam_date = date.fromisoformat(min(believed)) if believed else start.at.astimezone(LONDON).date()
     written = _written(connection, row.id)
     classified = tuple(one for one in written if one.mapped_by == PERSON)
     exams = classified or _mapped(rules.catalogue(row.trust_ods, exam_date), order, facts)
@@ -164,15 +166,24 @@ def _mapped(catalogue: Catalogue, order: Row[Any] | None, facts: Mapping[str, An
 
 def _birth_dates(
     connection: Connection, row: Row[Any], order: Row[Any] | None, studies: Sequence[Row[Any]]
-) -> Sequence[date]:
-    """Give the different birth dates that order and images state."""
+) -> set[date]:
+    """Give the different birth dates of all whom item, order and studies name, and those that the studies state.
+
+    A study's own may differ from what counts of its patient: other studies may state the same identifier for another.
+    """
     named = {row.patient_id, *(one.patient_id for one in studies), *([order.patient_id] if order else [])}
-    return connection.scalars(
+    counting = connection.scalars(
         select(patient.c.birth_date).where(patient.c.id.in_(named), patient.c.birth_date.is_not(None)).distinct()
-    ).all()
+    )
+    stated = connection.scalars(
+        select(study_identity.c.stated["PatientBirthDate"].astext).where(
+            study_identity.c.study_id.in_([one.id for one in studies])
+        )
+    )
+    return {*counting, *(date.fromisoformat(one) for one in stated if one is not None)}
 
 
-def _age(birth_dates: Sequence[date], exam_date: date, facts: Mapping[str, Any]) -> int | None:
+def _age(birth_dates: Collection[date], exam_date: date, facts: Mapping[str, Any]) -> int | None:
     if len(birth_dates) > 1:
         return None
     return age_at(next(iter(birth_dates), None), exam_date, min(facts.get("age", ()), default=None))

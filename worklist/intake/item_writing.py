@@ -107,5 +107,5 @@ def _doubt_birth_date(connection: Connection, row: Row[Any], facts: ItemFacts) -
             "birth-date-not-believed",
             trust=row.trust_ods,
             item_id=row.id,
-            detail="order and images state different birth dates",
+            detail="this study, its order and the patient's other studies state different birth dates",
         )

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, func, or_, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from worklist.db.tables.work import item, item_order, patient, study, study_identity
@@ -152,6 +152,22 @@ def _settle_records(connection: Connection, ids: Collection[int]) -> None:
             connection.execute(
                 update(patient).where(patient.c.id == row.id).values(**changed, updated_at=func.radpool_now())
             )
+        if "birth_date" in changed and len(voices[row.id]) > 1:
+            connection.execute(_WORK_OUT_AGAIN, {"whose": row.id})
+
+
+#: The complete studies of a patient whose age is another now; who holds one locked works it out by itself.
+_WORK_OUT_AGAIN = (
+    update(study)
+    .where(
+        study.c.id.in_(
+            select(study.c.id)
+            .where(study.c.patient_id == bindparam("whose"), study.c.completed_at.is_not(None))
+            .with_for_update(key_share=True, skip_locked=True)
+        )
+    )
+    .values(judge_at_instances=0)
+)
 
 
 def _changed(row: Any, voices: Sequence[Mapping[str, str]]) -> dict[str, Any]:

@@ -70,6 +70,11 @@ _SOURCE = '[[source]]\nae_title = "P"\ntrust = "RXA"\naddress = "::1"\n'
         ('[[source]]\nae_title = "P"\ntrust = "RXA"\naddress = "::1"\nservices = [\n  { name = "ED" },\n'
          '  { name = "GP",  setting = "village" },\n]\n', 7, "source[0].services[1].setting", "emergency"),
         ('[[source]]\nae_title = "P"\ntrust = "RXA"\n', 1, "source[0]", "proves nothing"),
+        *(
+            (f'[[source]]\nae_title = "P"\ntrust = "RXA"\naddress = "{address}"\n', 4, "source[0].address", told)
+            for address, told in (("pacs.example", "no IP address"), ("10.20.30.0/99", "no IP address"),
+                                  ("", "no IP address"), ("0.0.0.0/0", "every address"))
+        ),
         ('[[source]]\nae_title = "P"\ntrust = "RXA"\naddress = "::1"\nquiet_seconds = -1\n', 5,
          "source[0].quiet_seconds", "greater than or equal to 0"),
         (f'{_SOURCE}completeness = {{ signals = ["mpps"] }}\n', 5,

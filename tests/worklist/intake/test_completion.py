@@ -160,6 +160,45 @@ def test_order_and_images_that_differ_on_the_birth_date_leave_the_age_unknown(ne
     assert doubts_of(network.app) == {"birth-date-not-believed"}
 
 
+@pytest.mark.parametrize("first", [date(1950, 1, 1), date(2020, 1, 1)])
+def test_two_people_under_one_patient_id_are_told_and_neither_is_given_the_others_age(
+    network: Database, first: date
+) -> None:
+    second = date(2020, 1, 1) if first == date(1950, 1, 1) else date(1950, 1, 1)
+    for number, born in enumerate((first, second), start=1):
+        one = an_object(
+            study=number, accession_number=f"A{number}", patient=replace(PATIENT, nhs_number=None, birth_date=born)
+        )
+        receive_and_complete(network.app, one)
+    complete_quiet_studies(network.app)
+    ages = ages_of(network)
+    own = {f"A{number}": 2026 - born.year for number, born in enumerate((first, second), start=1)}
+    assert all(age in (None, own[number]) for number, age in ages.items())
+    assert None in ages.values()
+    assert doubts_of(network.app) == {"birth-date-not-believed"}
+
+
+def test_the_age_of_a_complete_study_follows_what_most_studies_of_its_patient_state(network: Database) -> None:
+    for number, born in enumerate((date(1950, 1, 1), date(2020, 1, 1), date(2020, 1, 1)), start=1):
+        patient = replace(PATIENT, nhs_number=None, birth_date=born)
+        receive_and_complete(network.app, an_object(study=number, accession_number=f"A{number}", patient=patient))
+    complete_quiet_studies(network.app)
+    assert ages_of(network) == {"A1": None, "A2": 6, "A3": 6}
+
+
+def test_a_study_date_in_the_future_makes_no_child_an_adult(network: Database) -> None:
+    child = replace(PATIENT, birth_date=date(2019, 6, 1))
+    receive_and_complete(network.app, an_object(patient=child, study_date=date(2040, 12, 31)))
+    row = the_item(network.app)
+    assert (row.age_years, row.exam_date) == (7, date(2026, 6, 10))
+    assert doubts_of(network.app) == {"study-date-not-believed"}
+
+
+def test_a_source_whose_date_is_a_day_ahead_is_believed(network: Database) -> None:
+    receive_and_complete(network.app, an_object(study_date=date(2026, 6, 11)))
+    assert (the_item(network.app).exam_date, doubts_of(network.app)) == (date(2026, 6, 11), set())
+
+
 def test_what_a_person_classified_no_header_and_no_order_overrules(network: Database) -> None:
     receive_and_complete(network.app, an_object(requested_codes=(Code("NOSUCH", "NICIP"),)))
     with network.app.begin() as connection:
@@ -203,7 +242,7 @@ def test_nothing_is_offered_of_an_item_that_needs_no_report(network: Database, s
 def test_a_study_that_cannot_be_worked_out_keeps_nobody_waiting(network: Database) -> None:
     receive(network.app, an_object())
     with network.app.begin() as connection:
-        connection.execute(text("""UPDATE study SET facts = '{"study_date": ["no date"]}'"""))
+        connection.execute(text("""UPDATE study SET facts = '{"study_date": ["0 is no date"]}'"""))
     receive(network.app, an_object(study=2, accession_number="000124"))
     complete_quiet_studies(network.app)
     with network.app.connect() as connection:
@@ -224,3 +263,12 @@ def test_a_clock_that_would_start_in_the_future_starts_at_receipt(network: Datab
         network.app, an_object(acquisition_ended=LocalTime("20260611100000", "+0000", 0, "ContentTime", ahead))
     )
     assert the_item(network.app).clock_start_source == "receipt"
+
+
+def ages_of(database: Database) -> dict[str, int | None]:
+    """Give the age of each item by its accession number."""
+    with database.owner.connect() as connection:
+        rows = connection.execute(
+            text("SELECT o.accession_number, i.age_years FROM item i JOIN order_identity o ON o.item_id = i.id")
+        )
+        return {row.accession_number: row.age_years for row in rows}
