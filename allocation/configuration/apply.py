@@ -13,12 +13,13 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, text
 
-from allocation.configuration.document import Network, Source
+from allocation.configuration.document import Network
 from allocation.configuration.people import put_reporter, put_sessions
 from allocation.configuration.read import Fault, InvalidConfiguration, ReadNetwork
 from allocation.configuration.recut import recut
 from allocation.configuration.references import Known, check_references
 from allocation.configuration.rows import put_rows, words
+from allocation.configuration.sources import Source
 from allocation.configuration.standing import add_rate_cards, add_scopes
 from allocation.workforce import rebuild_index
 from worklist import audit, events

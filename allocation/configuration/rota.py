@@ -13,7 +13,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from allocation.configuration.document import Code, Modality, OdsCode, Row, Session
+from allocation.configuration.document import Session
+from allocation.configuration.row import Code, Modality, OdsCode, Row
 from worklist.local_time import LONDON, earliest_instant
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
