@@ -80,7 +80,7 @@ def unpack(octets: bytes, position: int) -> tuple[tuple[int, ReceivedObject] | O
     if crc32(payload) != checksum:
         raise DamagedRecord
     if kind == _OBJECT:
-        return _object(json.loads(payload.decode())), end  # given bytes, it would guess their encoding
+        return _object(json.loads(payload)), end
     if kind == _LIKE:
         number, _, received = payload.partition(b" ")
         return (int(number), _RECEIVED.validate_json(received)), end
