@@ -93,6 +93,11 @@ def fork(act: Callable[[], None], title: str, *, keep: Collection[int]) -> Forke
     return Forked(pid)
 
 
+def exit_status(ended: SystemExit) -> int:
+    """Give the exit status that an end stands for; words in its place are a failure."""
+    return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+
+
 def _be(act: Callable[[], None], title: str, keep: Collection[int]) -> NoReturn:
     status = 1
     try:
@@ -108,7 +113,7 @@ def _be(act: Callable[[], None], title: str, keep: Collection[int]) -> NoReturn:
         act()
         status = 0
     except SystemExit as ended:
-        status = ended.code if isinstance(ended.code, int) else 1
+        status = exit_status(ended)
     except BaseException as error:
         # What an error says may quote values; it is not for a log.
         log.error("the process failed", process=title, error=type(error).__name__, where=where_raised(error))

@@ -65,12 +65,6 @@ class Lifeline:
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
 
-    @classmethod
-    def from_environment(cls) -> Lifeline | None:
-        """Take the one whose number `RADPOOL_LIFELINE` gives."""
-        descriptor = os.environ.pop("RADPOOL_LIFELINE", None)
-        return cls(int(descriptor)) if descriptor else None
-
     def is_cut(self) -> bool:
         """Whether the other process is gone, however it went."""
         return bool(select.select([self.descriptor], [], [], 0)[0])  # nobody writes: readable is the end of the file

@@ -45,7 +45,7 @@ def serve(
     if data is None:
         raise typer.BadParameter("say where the data folder is", param_hint="--data")
     from cli.addresses import Addresses
-    from cli.process import Lifeline, configure_logs, stop_event
+    from cli.process import configure_logs, stop_event
     from cli.supervisor import Supervisor
 
     settings = read_settings(database_url, redis_url)
@@ -53,7 +53,7 @@ def serve(
     if dicom_tls is not None:
         check_tls(settings)
     addresses = Addresses(http, dicom, hl7, dicom_tls)
-    supervisor = Supervisor(data.resolve(), addresses, settings, test_clock, stop_event(), Lifeline.from_environment())
+    supervisor = Supervisor(data.resolve(), addresses, settings, test_clock, stop_event())
     raise typer.Exit(supervisor.run())
 
 

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import select, text
 
-from tests.conftest import NOW, Database
+from tests.conftest import NOW, Database, set_clock
 from worklist.db import embedded
 from worklist.db.engine import make_engine
 from worklist.db.tables.people import reporter
@@ -38,8 +38,7 @@ def shared(cluster: embedded.Cluster, template: str) -> Iterator[Database]:
     embedded.clone_database(cluster, template, name)
     urls = cluster.url("app", name), cluster.url("owner", name)
     database = Database(make_engine(urls[0]), make_engine(urls[1]), *urls)
-    with database.owner.begin() as connection:
-        connection.execute(text("UPDATE test_clock SET moved_by = :now - clock_timestamp()"), {"now": NOW})
+    set_clock(database.owner)
     yield database
     database.app.dispose()
     database.owner.dispose()
@@ -161,4 +160,20 @@ _COPY_READING = text(
     "INSERT INTO reading (item_id, purpose, state, trust_ods, profile_id, due_at, reporting_minutes)"
     " SELECT copy, purpose, state, trust_ods, profile_id, due_at + make_interval(secs => n), reporting_minutes"
     " FROM reading, unnest(CAST(:copies AS bigint[])) WITH ORDINALITY AS copies (copy, n) WHERE item_id = :item"
+)
+
+
+def wait_until_somebody_waits(database: Database) -> None:
+    """Wait until a connection of the application waits for a lock of another."""
+    with database.app.connect() as connection:
+        for _ in range(1000):
+            if connection.scalar(_WAITING):
+                return
+            connection.execute(text("SELECT pg_sleep(0.01)"))
+            connection.rollback()
+    raise AssertionError("nobody waits")
+
+
+_WAITING = text(
+    "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
 )

@@ -56,6 +56,11 @@ class Database:
         """Open a connection of the application in a transaction of the caller's."""
         return self.app.connect()
 
+    def count(self, statement: str) -> int:
+        """Give the one number that a statement gives the owner."""
+        with self.owner.connect() as connection:
+            return int(connection.execute(text(statement)).scalar_one())
+
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[embedded.Cluster]:
@@ -124,8 +129,8 @@ def network(clone: Callable[[str], Database], network_template: str) -> Database
     return database
 
 
-def set_clock(owner: Engine) -> None:
+def set_clock(owner: Engine, to: datetime = NOW) -> None:
     with owner.begin() as connection:
         connection.execute(
-            text("UPDATE test_clock SET enabled = true, moved_by = :now - clock_timestamp()"), {"now": NOW}
+            text("UPDATE test_clock SET enabled = true, moved_by = :now - clock_timestamp()"), {"now": to}
         )

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, Row, select
 from sqlalchemy.dialects.postgresql import insert
 
 from worklist.db.tables.network import (
@@ -79,26 +80,24 @@ def _catalogue(rules: Rules, trust: str, on: date) -> Catalogue:
 
 
 def _read(connection: Connection, version: str) -> Rules:
-    exams = tuple(
-        DatedExam(
-            Exam(
-                row.code,
-                row.description,
-                row.modality,
-                row.subspecialty,
-                row.reporting_minutes,
-                row.ionising,
-                row.snomed_code,
-            ),
-            row.valid_from,
-            row.valid_to,
-        )
-        for row in connection.execute(select(exam))
-    )
+    exams = tuple(DatedExam(exam_of(row), row.valid_from, row.valid_to) for row in connection.execute(select(exam)))
     aliases: dict[str | None, dict[tuple[str, str], str]] = {}
     for row in connection.execute(select(exam_alias)):
         aliases.setdefault(row.trust_ods, {})[row.kind, row.value] = row.exam_code
     return Rules(version, exams, aliases, tuple(_targets(connection)), _cut(connection))
+
+
+def exam_of(row: Row[Any]) -> Exam:
+    """Give the exam that a row has, with the columns of `exam`."""
+    return Exam(
+        row.code,
+        row.description,
+        row.modality,
+        row.subspecialty,
+        row.reporting_minutes,
+        row.ionising,
+        row.snomed_code,
+    )
 
 
 def _targets(connection: Connection) -> list[TargetRule]:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from cli.addresses import Addresses
 from cli.demonstration.faults import DemonstrationFailed
-from cli.forks import Forked, ForkServer, fork
+from cli.forks import Forked, ForkServer, exit_status, fork
 from cli.options import read_settings
 from cli.process import Lifeline, configure_logs, stop_event
 from cli.refusals import told_in_a_line
@@ -43,7 +43,8 @@ class Command:
     def ended(self) -> tuple[int, str]:
         """Wait for its end; gives its exit status and what it said."""
         with self._answers, self._answers.makefile("rb") as lines:
-            status, told = json.loads(lines.read())
+            answer = lines.read()
+        status, told = json.loads(answer) if answer else (1, "it died; its last words may stand above")
         return status, told
 
 
@@ -170,7 +171,7 @@ def _type(answers: socket.socket) -> None:
         try:
             told_in_a_line(app)
         except SystemExit as ended:
-            status = ended.code if isinstance(ended.code, int) else 1
+            status = exit_status(ended)
     answers.sendall(json.dumps([status, told.getvalue()]).encode())
 
 

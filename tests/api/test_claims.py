@@ -162,7 +162,7 @@ def test_the_same_report_sent_again_is_the_report_that_stands(api: Served) -> No
     answers = [act(api, "hart", held, "report", status="verified", text="No fracture.").json() for _ in range(3)]
     assert [one["repeated"] for one in answers] == [False, True, True]
     assert len({one["report_id"] for one in answers}) == 1
-    assert count(api, "SELECT count(*) FROM report") == 1
+    assert api.database.count("SELECT count(*) FROM report") == 1
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_a_superseded_report_is_kept_and_put_before_a_person(api: Served) -> Non
     again = assert_problem(act(api, "hart", stale, "report", **body), 409, "claim-superseded")
     assert again["report_id"] == found["report_id"]
     assert act(api, "reed", current, "report", status="verified", text="No fracture.").status_code == 200
-    assert count(api, "SELECT count(*) FROM report WHERE NOT superseded") == 1
+    assert api.database.count("SELECT count(*) FROM report WHERE NOT superseded") == 1
 
 
 def test_a_lease_that_ran_out_still_reports_while_nobody_else_claimed(api: Served) -> None:
@@ -258,8 +258,3 @@ def act(api: Served, reporter: str, held: dict[str, Any], name: str, **body: obj
 def run(api: Served, statement: str) -> None:
     with api.database.owner.begin() as connection:
         connection.execute(text(statement))
-
-
-def count(api: Served, statement: str) -> int:
-    with api.database.owner.connect() as connection:
-        return int(connection.execute(text(statement)).scalar_one())

@@ -83,16 +83,16 @@ def test_what_acts_answer_is_what_the_schema_says(api: Served) -> None:
     holding = api.reporter("reed").get("/claims")
     renewed = act(api, "reed", held, "renew")
     filed = act(api, "reed", held, "report", status="verified")
-    exactly(schemas.Claim, held)
-    exactly(schemas.Item, classified.json())
-    exactly(schemas.Item, manager.get(f"/items/{item_id}").json())
-    exactly(schemas.ItemPage, holding.json())
-    exactly(schemas.ItemPage, manager.get("/worklist").json())
-    exactly(schemas.Renewed, renewed.json())
-    exactly(schemas.Filed, filed.json())
+    assert_exactly(schemas.Claim, held)
+    assert_exactly(schemas.Item, classified.json())
+    assert_exactly(schemas.Item, manager.get(f"/items/{item_id}").json())
+    assert_exactly(schemas.ItemPage, holding.json())
+    assert_exactly(schemas.ItemPage, manager.get("/worklist").json())
+    assert_exactly(schemas.Renewed, renewed.json())
+    assert_exactly(schemas.Filed, filed.json())
 
 
-def exactly(model: Any, answered: Any) -> None:
+def assert_exactly(model: Any, answered: Any) -> None:
     """Hold an answer to a model, with every field of it and none besides."""
     again = TypeAdapter(model).validate_python(answered)
     assert TypeAdapter(model).dump_python(again, mode="json") == answered

@@ -14,7 +14,7 @@ from api.schemas.sources import Priors
 from dicom_listener.client.query_address import QueryAddress
 from tests.api.serving import Served, assert_problem
 from tests.api.test_claims import claim
-from tests.api.test_description import exactly
+from tests.api.test_description import assert_exactly
 from tests.api.test_sources import configure, stated
 from tests.builders import arrive, patient_called
 from tests.conftest import NOW
@@ -36,7 +36,7 @@ def test_the_same_patients_items_of_the_trust_are_listed_the_newest_first(api: S
     arrive(api.database, patient=patient_called("Other"))
     arrive(api.database, trust="RXB")  # of the same name and number: nobody says that it is one person
     found = api.manager("RXA").get(f"/items/{item_id}/priors").json()
-    exactly(Priors, found)
+    assert_exactly(Priors, found)
     assert [one["item_id"] for one in found["priors"]] == [lately, long_ago]
     assert found["priors"][0] == {
         "item_id": lately,
@@ -81,7 +81,7 @@ def test_dcmtk_s_archive_adds_what_it_holds_of_the_patient_and_the_audit_says_wh
     with dcmqrscp(tmp_path, archived(8), archived(9)) as address:
         configure(api, "PACS_A", query=stated(address))
         found = api.manager("RXA").get(f"/items/{item_id}/priors", params={"ask": True}).json()
-    exactly(Priors, found)
+    assert_exactly(Priors, found)
     (asked,) = found["asked"]
     assert (asked["source"], asked["why"]) == ("PACS_A", None)
     (study,) = asked["studies"]

@@ -12,8 +12,8 @@ from psycopg import sql
 from sqlalchemy import text
 
 from tests.api.serving import Served, assert_problem
-from tests.api.test_claims import act, claim, count
-from tests.builders import arrive
+from tests.api.test_claims import act, claim
+from tests.builders import arrive, wait_until_somebody_waits
 from worklist.db import embedded
 
 
@@ -24,7 +24,7 @@ def test_the_same_request_under_the_same_key_is_answered_as_the_first_was(api: S
     assert {one.status_code for one in answers} == {201}
     assert answers[1].json() == answers[2].json() == answers[0].json()
     assert answers[0].json()["item"]["patient"] is not None
-    assert count(api, "SELECT count(*) FROM claim") == 1
+    assert api.database.count("SELECT count(*) FROM claim") == 1
 
 
 def test_ten_at_once_under_one_key_have_one_effect(api: Served) -> None:
@@ -34,7 +34,7 @@ def test_ten_at_once_under_one_key_have_one_effect(api: Served) -> None:
         answers = list(pool.map(lambda _: keyed(api, "k", "/claims", {}), range(10)))
     assert {one.status_code for one in answers} == {201}
     assert len({one.json()["claim_id"] for one in answers}) == 1
-    assert count(api, "SELECT count(*) FROM claim") == 1
+    assert api.database.count("SELECT count(*) FROM claim") == 1
 
 
 def test_without_a_key_each_request_is_its_own(api: Served) -> None:
@@ -59,7 +59,7 @@ def test_another_request_under_the_key_is_refused_and_does_nothing(api: Served) 
     assert_problem(
         keyed(api, "k", f"/claims/{held['claim_id']}/release", {"token": held["token"]}), 422, "idempotency-key-reused"
     )
-    assert count(api, "SELECT count(*) FROM claim WHERE ended_at IS NULL") == 1
+    assert api.database.count("SELECT count(*) FROM claim WHERE ended_at IS NULL") == 1
 
 
 def test_nothing_to_do_is_remembered_too(api: Served) -> None:
@@ -72,7 +72,7 @@ def test_nothing_to_do_is_remembered_too(api: Served) -> None:
 
 def test_a_refusal_is_not_remembered(api: Served) -> None:
     assert_problem(keyed(api, "k", "/claims", {"item_id": 987654321}), 404, "unknown-item")
-    assert count(api, "SELECT count(*) FROM idempotency_key") == 0
+    assert api.database.count("SELECT count(*) FROM idempotency_key") == 0
 
 
 def test_a_kept_superseded_report_is_answered_again_and_kept_once(api: Served) -> None:
@@ -85,7 +85,7 @@ def test_a_kept_superseded_report_is_answered_again_and_kept_once(api: Served) -
     answers = [keyed(api, "k", f"/claims/{held['claim_id']}/report", body) for _ in range(2)]
     assert answers[0].json() == answers[1].json()
     assert_problem(answers[1], 409, "claim-superseded")
-    assert count(api, "SELECT count(*) FROM report") == 1
+    assert api.database.count("SELECT count(*) FROM report") == 1
 
 
 def test_a_repeated_answer_shows_the_patient_only_while_they_may_be_seen(api: Served) -> None:
@@ -124,7 +124,7 @@ def test_a_transaction_that_lost_a_deadlock_is_tried_again(api: Served, cluster:
         suspending.execute("SET deadlock_timeout = '60s'")
         suspending.execute("SELECT FROM item WHERE id = %s FOR UPDATE", [item_id])
         asked = pool.submit(lambda: claim(api, "hart", item_id=item_id))
-        wait_until_somebody_waits(api)
+        wait_until_somebody_waits(api.database)
         suspending.execute("SELECT FROM reporter WHERE code = 'hart' FOR UPDATE")
         suspending.commit()
         assert asked.result()["item"]["id"] == item_id
@@ -138,9 +138,3 @@ def claim_held(api: Served) -> dict[str, Any]:
     (one,) = api.reporter("hart").get("/claims").json()["items"]
     found: dict[str, Any] = one["offer"]
     return found
-
-
-def wait_until_somebody_waits(api: Served) -> None:
-    with api.database.owner.connect() as connection:
-        while not connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")):
-            connection.rollback()

@@ -38,7 +38,9 @@ def run(words: str) -> str:
     ("act", "status"),
     [
         ("pass", 0),
+        ("raise SystemExit", 0),
         ("raise SystemExit(3)", 3),
+        ("raise SystemExit('words')", 1),
         ("os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
         ("os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)", -signal.SIGTERM),
     ],

@@ -29,7 +29,6 @@ class Typed:
         ours, theirs = os.pipe()
         self.stdout: IO[str] = os.fdopen(ours)
         place = _Handed(theirs), _Handed(errors.fileno() if errors else theirs)
-        # mypy: the context's own class is not in the stubs
         self._process = _FORKS.Process(target=_type, args=([*map(str, words)], dict(environment), *place), daemon=True)
         self._process.start()
         os.close(theirs)

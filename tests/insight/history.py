@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select, text, update
 
 from insight.filters import Dimension, Filters
-from tests.conftest import Database
+from tests.conftest import Database, set_clock
 from worklist.db.tables.claims import claim, report
 from worklist.db.tables.network import profile, profile_indexed
 from worklist.db.tables.pay import outsource_price, pay_line
@@ -27,15 +27,10 @@ WAITING_STATES = ("arriving", "ready", "on_hold", "in_progress", "preliminary")
 REPORTED_STATES = ("verified", "addendum", "reported_elsewhere")
 
 
-def set_clock(database: Database, to: datetime) -> None:
-    with database.owner.begin() as connection:
-        connection.execute(text("UPDATE test_clock SET moved_by = :now - clock_timestamp()"), {"now": to})
-
-
 def make_history(database: Database, seed: int, now: datetime, *, items: int = 220) -> None:
     """Fill a network with items in every state, their readings, reports, sessions and pay, around `now`."""
     random = Random(seed)
-    set_clock(database, now)
+    set_clock(database.owner, now)
     with database.owner.begin() as connection:
         profiles = _make_index(connection, random, now)
         made = _make_items(connection, random, now, profiles, items)

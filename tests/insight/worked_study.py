@@ -10,8 +10,7 @@ from sqlalchemy import select
 from allocation.claims import Claimed, Wish, claim_reading
 from allocation.pay import ledger
 from allocation.reports import ReportFiled, ReportGiven, file_report
-from tests.conftest import Database
-from tests.insight.history import set_clock
+from tests.conftest import Database, set_clock
 from worklist.db.engine import Viewer, transaction
 from worklist.db.tables.people import reporter
 from worklist.events import consume
@@ -34,7 +33,7 @@ class Worked:
         self._holders: dict[int, int] = {}
 
     def clock(self, to: datetime) -> None:
-        set_clock(self.database, to)
+        set_clock(self.database.owner, to)
 
     def study(self, code: str, modality: str, *, ended_at: datetime) -> None:
         """Receive and complete one study of an adult from the emergency department at RXA."""

@@ -17,7 +17,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from worklist.catalogue import profile_id_of, rules_in_force
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.network import source
-from worklist.db.tables.work import item, item_study, order_identity, patient, reading, study
+from worklist.db.tables.work import item, item_study, order_identity, reading, study
 from worklist.doubts import open_doubt
 from worklist.intake.completeness import CompletedBy, judge
 from worklist.intake.evidence import evidence_of
@@ -63,7 +63,7 @@ def complete_study(
 
     `dimensions` go with the items' events. The transaction sees the trust's identities (`view_as`).
     """
-    _hold_what_counts(connection, row)
+    hold_cut(connection)
     connection.execute(
         update(study)
         .where(study.c.id == row.id)
@@ -243,7 +243,7 @@ def _judge(connection: Connection, row: Row[Any]) -> bool:
     connection.execute(
         update(study).where(study.c.id == row.id).values(look_at=judgement.look_at, judge_at_instances=next_look)
     )
-    _hold_what_counts(connection, row)
+    hold_cut(connection)
     for item_row in _lock_items_of(connection, row.id):
         open_while_arriving(connection, item_row)
     return False
@@ -251,7 +251,7 @@ def _judge(connection: Connection, row: Row[Any]) -> bool:
 
 def _take_late(connection: Connection, row: Row[Any]) -> None:
     """Work late images and late evidence of a complete study into its items."""
-    _hold_what_counts(connection, row)
+    hold_cut(connection)
     images = row.judge_at_instances is None or row.judge_at_instances > 0
     more_may_follow = images and row.quiet_until is None
     later = func.radpool_now() + func.make_interval(0, 0, 0, 0, 0, 0, _LATE_SECONDS)
@@ -275,16 +275,6 @@ def _take_late(connection: Connection, row: Row[Any]) -> None:
         settle_doubts(connection, item_row)
         note_images_after_preliminary(connection, item_row)
         offer_first_reading(connection, item_row)
-
-
-def _hold_what_counts(connection: Connection, row: Row[Any]) -> None:
-    """Keep the cut, and what counts of a locked study's patient, as they are until the transaction ends.
-
-    Intake that gives the patient another birth date has the complete studies worked out again, but for those that
-    are locked: so who has one locked must see the patient as intake leaves it, or be waited for by it.
-    """
-    hold_cut(connection)
-    connection.execute(select(patient.c.id).where(patient.c.id == row.patient_id).with_for_update(read=True))
 
 
 def _lock_items_of(connection: Connection, study_id: int) -> Sequence[Row[Any]]:

@@ -13,10 +13,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from worklist.catalogue import Rules
+from worklist.catalogue import Rules, exam_of
 from worklist.db.tables.network import exam, source
 from worklist.db.tables.work import item_exam, item_order, item_study, patient, study, study_identity
-from worklist.exam_codes import Catalogue, Exam, MappedExam, map_exams, normal, uk_modality
+from worklist.exam_codes import Catalogue, MappedExam, map_exams, normal, uk_modality
 from worklist.identity import age_at
 from worklist.intake.evidence import step_ends
 from worklist.intake.facts import codes, merge_all
@@ -135,20 +135,8 @@ def _written(connection: Connection, item_id: int) -> tuple[MappedExam, ...]:
         .order_by(item_exam.c.position)
     )
     return tuple(
-        MappedExam(_exam(row) if row.code else None, row.code_as_sent, row.description_as_sent, row.mapped_by)
+        MappedExam(exam_of(row) if row.code else None, row.code_as_sent, row.description_as_sent, row.mapped_by)
         for row in rows
-    )
-
-
-def _exam(row: Row[Any]) -> Exam:
-    return Exam(
-        row.code,
-        row.description,
-        row.modality,
-        row.subspecialty,
-        row.reporting_minutes,
-        row.ionising,
-        row.snomed_code,
     )
 
 

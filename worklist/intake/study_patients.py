@@ -156,18 +156,9 @@ def _settle_records(connection: Connection, ids: Collection[int]) -> None:
             connection.execute(_WORK_OUT_AGAIN, {"whose": row.id})
 
 
-#: The complete studies of a patient whose age is another now; who holds one locked works it out by itself.
-_WORK_OUT_AGAIN = (
-    update(study)
-    .where(
-        study.c.id.in_(
-            select(study.c.id)
-            .where(study.c.patient_id == bindparam("whose"), study.c.completed_at.is_not(None))
-            .with_for_update(key_share=True, skip_locked=True)
-        )
-    )
-    .values(judge_at_instances=0)
-)
+#: Studies that are complete, or are being completed now with the age of before, are worked out again; the others are
+#: only judged once more. This waits for who has one locked: completion, which locks no patient.
+_WORK_OUT_AGAIN = update(study).where(study.c.patient_id == bindparam("whose")).values(judge_at_instances=0)
 
 
 def _changed(row: Any, voices: Sequence[Mapping[str, str]]) -> dict[str, Any]:

@@ -79,17 +79,6 @@ def let_pass(database: Database, seconds: float) -> None:
         clock.move(connection, timedelta(seconds=seconds))
 
 
-def wait_until_somebody_waits(database: Database) -> None:
-    """Wait until a connection of the application waits for a lock of another."""
-    with database.app.connect() as connection:
-        for _ in range(1000):
-            if connection.scalar(WAITING):
-                return
-            connection.execute(text("SELECT pg_sleep(0.01)"))
-            connection.rollback()
-    raise AssertionError("nobody waits")
-
-
 def state(database: Database, item: int) -> str:
     with database.owner.connect() as connection:
         return str(connection.scalar(text("SELECT state FROM item WHERE id = :item"), {"item": item}))
@@ -115,7 +104,4 @@ ASSIGN = text(
 SECOND_READING = text(
     "INSERT INTO reading (item_id, purpose, state, trust_ods, profile_id, due_at, reporting_minutes)"
     " SELECT item_id, 'second', 'open', trust_ods, profile_id, due_at, reporting_minutes FROM reading"
-)
-WAITING = text(
-    "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
 )

@@ -22,9 +22,8 @@ from tests.allocation.claims.claiming import (
     claim_as,
     claimed_by,
     let_pass,
-    wait_until_somebody_waits,
 )
-from tests.builders import arrive, multiply, reporter_id
+from tests.builders import arrive, multiply, reporter_id, wait_until_somebody_waits
 from tests.conftest import Database
 
 

@@ -23,9 +23,8 @@ from tests.allocation.claims.claiming import (
     report,
     state,
     suspend,
-    wait_until_somebody_waits,
 )
-from tests.builders import arrive, reporter_id
+from tests.builders import arrive, reporter_id, wait_until_somebody_waits
 from tests.conftest import Database
 from worklist.reading import Purpose, ReportStatus
 

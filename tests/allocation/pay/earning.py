@@ -142,16 +142,6 @@ def differences(network: Database) -> tuple[Difference, ...]:
         return verify_ledger(connection)
 
 
-def set_clock(network: Database, to: datetime) -> None:
-    with network.owner.begin() as connection:
-        connection.execute(text("UPDATE test_clock SET moved_by = :now - clock_timestamp()"), {"now": to})
-
-
-def count(network: Database, statement: str) -> int:
-    with network.owner.connect() as connection:
-        return int(connection.execute(text(statement)).scalar_one())
-
-
 def tamper(network: Database, cluster: embedded.Cluster, statement: str) -> None:
     """Do as the superuser what nobody else may, with the triggers that forbid it out of the way."""
     superuser = make_engine(cluster.url("superuser", network.app.url.database or ""))

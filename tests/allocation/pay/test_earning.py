@@ -13,20 +13,18 @@ from allocation.configuration.read import InvalidConfiguration, read_files
 from tests.allocation.pay.earning import (
     INSOURCED,
     a_session,
-    count,
     differences,
     doubted,
     file,
     give_back,
     paid,
     reported,
-    set_clock,
     settle,
     take,
     tamper,
 )
 from tests.builders import arrive
-from tests.conftest import NETWORK, NOW, Database
+from tests.conftest import NETWORK, NOW, Database, set_clock
 from worklist.db import embedded
 from worklist.reading import ReportStatus
 
@@ -90,7 +88,7 @@ def test_a_preliminary_report_earns_nothing_and_its_check_earns_its_own_tariff(n
     a_session(network, "tran", "tran-insourced", after=timedelta(hours=3))
     a_session(network, "reed", "reed-insourced")
     arrive(network, exam="MHEAD")
-    set_clock(network, NOW + timedelta(hours=3))
+    set_clock(network.owner, NOW + timedelta(hours=3))
     reported(network, "tran", "tran-insourced", ReportStatus.PRELIMINARY)
     assert paid(network) == []
     reported(network, "reed", "reed-insourced")
@@ -121,7 +119,7 @@ def test_a_report_under_a_superseded_claim_earns_nothing_and_who_reported_is_pai
     a_session(network, "reed", "reed-insourced")
     arrive(network, exam="XHANL")
     stale = take(network, "hart", INSOURCED)
-    set_clock(network, NOW + timedelta(minutes=20))
+    set_clock(network.owner, NOW + timedelta(minutes=20))
     current = take(network, "reed", "reed-insourced")
     file(network, "hart", stale, ReportStatus.VERIFIED)
     assert paid(network) == []
@@ -135,7 +133,7 @@ def test_work_verified_over_an_hour_after_the_session_is_held_with_the_reason(
 ) -> None:
     arrive(network, exam="XHANL")
     made = take(network, "hart", INSOURCED)
-    set_clock(network, datetime(2026, 6, 10, 13, 0, tzinfo=UTC) + timedelta(minutes=minutes))
+    set_clock(network.owner, datetime(2026, 6, 10, 13, 0, tzinfo=UTC) + timedelta(minutes=minutes))
     file(network, "hart", made, ReportStatus.VERIFIED)
     assert (len(paid(network)) == 1) is is_paid
     reasons = [] if is_paid else ["verified more than an hour after the session's end"]
@@ -169,7 +167,7 @@ def test_work_that_cannot_be_priced_is_held_with_the_reason_and_not_lost(
     assert paid(network) == []
     (one,) = doubted(network)
     assert (one["reporter"], one["reason"]) in {("hart", reason), ("hart", reason.replace("xr and xr2", "xr2 and xr"))}
-    assert count(network, "SELECT count(*) FROM parked_event") == 0
+    assert network.count("SELECT count(*) FROM parked_event") == 0
     assert differences(network) == ()
 
 
@@ -190,7 +188,7 @@ def test_opening_early_and_verifying_in_a_dearer_hour_gains_nothing(network: Dat
     arrive(network, exam="XHANL")
     made = take(network, "reed", "reed-insourced")
     give_back(network, made)
-    set_clock(network, datetime(2026, 6, 10, 18, 30, tzinfo=UTC))  # 19:30 in London: the evening window
+    set_clock(network.owner, datetime(2026, 6, 10, 18, 30, tzinfo=UTC))  # 19:30 in London: the evening window
     reported(network, "reed", "reed-insourced")
     assert [(one["window"], one["amount_pence"]) for one in paid(network)] == [("standard", 300)]
 
@@ -198,6 +196,6 @@ def test_opening_early_and_verifying_in_a_dearer_hour_gains_nothing(network: Dat
 def test_what_is_first_opened_in_the_evening_pays_the_evening(network: Database) -> None:
     a_session(network, "reed", "reed-insourced", lasting=timedelta(hours=12))
     arrive(network, exam="XHANL")
-    set_clock(network, datetime(2026, 6, 10, 18, 30, tzinfo=UTC))
+    set_clock(network.owner, datetime(2026, 6, 10, 18, 30, tzinfo=UTC))
     reported(network, "reed", "reed-insourced")
     assert [(one["window"], one["amount_pence"]) for one in paid(network)] == [("evening", 375)]

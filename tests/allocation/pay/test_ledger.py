@@ -15,18 +15,16 @@ from tests.allocation.pay.earning import (
     INSOURCED,
     REVERSE,
     a_session,
-    count,
     differences,
     drain,
     paid,
     reported,
-    set_clock,
     settle,
     slow_price,
     tamper,
 )
 from tests.builders import arrive, reporter_id
-from tests.conftest import NOW, Database
+from tests.conftest import NOW, Database, set_clock
 from worklist import events
 from worklist.db import embedded
 from worklist.events import consume
@@ -52,16 +50,16 @@ def test_a_consumer_that_dies_half_way_and_one_that_runs_twice_pay_exactly_once(
 
         with pytest.raises(KeyboardInterrupt):
             consume(network.app, CONSUMER, dies)
-        assert count(network, "SELECT count(*) FROM pay_line") == 0
+        assert network.count("SELECT count(*) FROM pay_line") == 0
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: drain(network), range(8)))
-    assert count(network, "SELECT count(*) FROM pay_line") == 6
+    assert network.count("SELECT count(*) FROM pay_line") == 6
     with network.owner.begin() as connection:  # an older checkpoint comes back from somewhere
         connection.execute(text("UPDATE consumer_checkpoint SET position = 0"))
     drain(network)
-    assert count(network, "SELECT count(*) FROM pay_line") == 6
-    assert count(network, "SELECT sum(amount_pence) FROM pay_line") == 1800
-    assert count(network, "SELECT count(*) FROM parked_event") == 0
+    assert network.count("SELECT count(*) FROM pay_line") == 6
+    assert network.count("SELECT sum(amount_pence) FROM pay_line") == 1800
+    assert network.count("SELECT count(*) FROM parked_event") == 0
     assert differences(network) == ()
 
 
@@ -135,7 +133,7 @@ def test_the_application_can_neither_change_nor_delete_a_line(network: Database)
         for engine in (network.app, network.owner):
             with engine.connect() as connection, pytest.raises(Exception, match=r"denied|forbidden"):
                 connection.execute(text(statement))
-    assert count(network, "SELECT sum(amount_pence) FROM pay_line") == 300
+    assert network.count("SELECT sum(amount_pence) FROM pay_line") == 300
 
 
 def test_every_price_is_what_a_slow_and_simple_reckoning_gives(network: Database, cluster: embedded.Cluster) -> None:
@@ -146,7 +144,7 @@ def test_every_price_is_what_a_slow_and_simple_reckoning_gives(network: Database
     moments = sorted(NOW + timedelta(days=1, minutes=rng.randrange(6 * 24 * 60)) for _ in range(25))
     wanted = {}
     for moment in moments:
-        set_clock(network, moment)
+        set_clock(network.owner, moment)
         item_id = arrive(network, exam="XHANL", ended_at=moment - timedelta(hours=1))
         settle(network, item_id, *rng.sample(["XHANL", "XKNEL", "XCHES", "CHEAD", "MHEAD"], rng.randrange(1, 5)))
         made = reported(network, "reed", "reed-insourced", item_id=item_id)
@@ -164,7 +162,7 @@ def test_statements_sum_to_the_ledger_by_month_of_london(network: Database) -> N
     """Half an hour before midnight in London on 30 June, and half an hour after: UTC says June to both."""
     a_session(network, "reed", "reed-insourced", lasting=timedelta(days=40))
     for moment in (NOW, datetime(2026, 6, 30, 22, 30, tzinfo=UTC), datetime(2026, 6, 30, 23, 30, tzinfo=UTC)):
-        set_clock(network, moment)
+        set_clock(network.owner, moment)
         arrive(network, exam="XHANL", ended_at=moment - timedelta(hours=1))
         arrive(network, trust="RXB", exam="CHEAD", ended_at=moment - timedelta(hours=1))
         for _ in range(2):

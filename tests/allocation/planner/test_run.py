@@ -17,7 +17,7 @@ from allocation.planner import greedy
 from allocation.planner.problem import Plan, Problem
 from allocation.planner.run import HORIZON, PlanRun, read_problem, replan
 from tests.builders import arrive, multiply, reporter_id
-from tests.conftest import NOW, Database
+from tests.conftest import NOW, Database, set_clock
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.work import reading
 from worklist.events import read_after
@@ -43,7 +43,7 @@ def test_a_plan_that_stands_is_not_written_again(network: Database) -> None:
     again = planned(network)
     assert (again.assigned, again.changed) == (6, 0)
     assert versions(network) == before
-    assert count(network, "SELECT count(*) FROM plan_run") == 1
+    assert network.count("SELECT count(*) FROM plan_run") == 1
     assert kinds(network).count("plan.changed") == 1
 
 
@@ -55,7 +55,7 @@ def test_only_what_changed_is_written(network: Database) -> None:
     arrive(network, exam="XHANL", service="General Practice")
     assert planned(network).changed == 1
     assert {one: versions(network)[one] for one in before} == before
-    assert count(network, "SELECT count(*) FROM assignment") == 2
+    assert network.count("SELECT count(*) FROM assignment") == 2
 
 
 def test_a_planner_does_not_wait_for_who_works_on_an_item(network: Database) -> None:
@@ -160,7 +160,7 @@ def test_sessions_beyond_the_horizon_and_sessions_that_are_over_are_not_planned_
         (datetime(2026, 6, 10, 16, 0, tzinfo=UTC), set()),
         (datetime(2026, 6, 10, 8, 59, tzinfo=UTC) - HORIZON, {"reed-planned", "tran-planned"}),
     ):
-        set_clock(network, at)
+        set_clock(network.owner, at)
         with network.app.begin() as connection:
             problem = read_problem(connection)
             codes = connection.scalars(
@@ -246,7 +246,7 @@ def test_an_assignment_shows_the_patient_to_its_reporter_until_it_ends(network: 
     (one,) = assignments(network)
     assert patients_seen_by(network, one["code"]) == 1
     assert patients_seen_by(network, *({"reed", "hart"} - {one["code"]})) == 0
-    set_clock(network, one["valid_until"] + timedelta(seconds=1))
+    set_clock(network.owner, one["valid_until"] + timedelta(seconds=1))
     assert patients_seen_by(network, one["code"]) == 0
 
 
@@ -294,13 +294,3 @@ def patients_seen_by(network: Database, code: str) -> int:
     with network.app.connect() as connection:
         view_as(connection, Viewer(reporter_id=reporter_id(network, code)))
         return int(connection.execute(text("SELECT count(*) FROM patient")).scalar_one())
-
-
-def set_clock(network: Database, to: datetime) -> None:
-    with network.owner.begin() as connection:
-        connection.execute(text("UPDATE test_clock SET moved_by = :now - clock_timestamp()"), {"now": to})
-
-
-def count(network: Database, statement: str) -> int:
-    with network.owner.connect() as connection:
-        return int(connection.execute(text(statement)).scalar_one())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -155,5 +154,9 @@ _JSON = st.recursive(
 )
 def test_whatever_is_sent_is_read_or_refused(changed: dict[str, Any]) -> None:
     sent = {**ct_object().to_json_dict(), **changed}
-    with suppress(UnreadableHeader):
-        read_json_header(sent, "PACS_A")
+    told: ReceivedObject | UnreadableHeader
+    try:
+        told = read_json_header(sent, "PACS_A")
+    except UnreadableHeader as refused:
+        told = refused
+    assert told.reason if isinstance(told, UnreadableHeader) else told.sop_instance_uid

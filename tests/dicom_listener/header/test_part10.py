@@ -154,10 +154,12 @@ def test_a_group_length_that_is_wrong_or_missing_does_not_matter() -> None:
 @given(octets=st.binary(max_size=300))
 def test_whatever_comes_is_read_or_refused(octets: bytes) -> None:
     for sent in (octets, a_file()[:132] + octets, a_file(DeflatedExplicitVRLittleEndian)[:340] + octets):
+        told: ReceivedObject | UnreadableHeader
         try:
-            read(sent)
-        except UnreadableHeader:
-            continue
+            told = read(sent)
+        except UnreadableHeader as refused:
+            told = refused
+        assert told.reason if isinstance(told, UnreadableHeader) else told.sop_instance_uid
 
 
 def test_an_empty_data_set_lacks_what_identifies_it() -> None:

@@ -14,7 +14,7 @@ from tests.dicom_listener.dicom_peers import code, ct_object, encoded
 SYNTAXES = st.sampled_from([ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian])
 
 
-def read_or_refuse(data: bytes, uid: str) -> None:
+def assert_read_or_refused(data: bytes, uid: str) -> None:
     try:
         received = read_header(data, uid, "CT1")
     except UnreadableHeader as unreadable:
@@ -28,7 +28,7 @@ def read_or_refuse(data: bytes, uid: str) -> None:
 @settings(max_examples=300, deadline=None)
 @given(data=st.binary(max_size=400), uid=SYNTAXES)
 def test_random_octets_raise_nothing_else(data: bytes, uid: str) -> None:
-    read_or_refuse(data, uid)
+    assert_read_or_refused(data, uid)
 
 
 def mutable_object() -> Dataset:
@@ -58,5 +58,5 @@ def test_damaged_objects_raise_nothing_else(edits: list[tuple[int, bytes]], end:
     for position, octets in edits:
         start = position % len(data)
         data[start : start + len(octets)] = octets
-    read_or_refuse(bytes(data[:end]), uid)
-    read_or_refuse(bytes(data), uid)
+    assert_read_or_refused(bytes(data[:end]), uid)
+    assert_read_or_refused(bytes(data), uid)

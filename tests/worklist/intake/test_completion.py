@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -11,6 +12,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select, text
 
+from tests.builders import wait_until_somebody_waits
 from tests.conftest import Database
 from tests.worklist.arrivals import (
     ACQUIRED_AT,
@@ -32,11 +34,12 @@ from tests.worklist.arrivals import (
 )
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.network import profile
-from worklist.db.tables.work import item
-from worklist.intake.completion import complete_quiet_studies, offer_first_reading, work_out
+from worklist.db.tables.work import item, study
+from worklist.intake.completeness import CompletedBy
+from worklist.intake.completion import complete_quiet_studies, complete_study, offer_first_reading, work_out
 from worklist.intake.objects import OF_ANOTHER_TRUST, Arrival, take_in
 from worklist.intake.senders import Sender
-from worklist.intake.study import Code
+from worklist.intake.study import Code, ReceivedObject
 from worklist.local_time import LocalTime
 from worklist.moves import lock_item
 from worklist.settle import classify
@@ -184,6 +187,25 @@ def test_the_age_of_a_complete_study_follows_what_most_studies_of_its_patient_st
         receive_and_complete(network.app, an_object(study=number, accession_number=f"A{number}", patient=patient))
     complete_quiet_studies(network.app)
     assert ages_of(network) == {"A1": None, "A2": 6, "A3": 6}
+
+
+def test_a_study_that_is_being_completed_meanwhile_is_worked_out_again(network: Database) -> None:
+    def of(number: int, born: date) -> ReceivedObject:
+        patient = replace(PATIENT, nhs_number=None, birth_date=born)
+        return an_object(study=number, accession_number=f"A{number}", patient=patient)
+
+    receive(network.app, of(1, date(2020, 1, 1)))
+    with ThreadPoolExecutor(1) as pool, network.app.connect() as completing:
+        row = completing.execute(select(study).with_for_update(key_share=True)).one()
+        view_as(completing, Viewer(trust="RXA"))
+        complete_study(completing, row, CompletedBy.QUIET)
+        second = pool.submit(receive, network.app, of(2, date(1950, 1, 1)))
+        wait_until_somebody_waits(network)
+        completing.commit()
+        second.result(timeout=60)
+    assert ages_of(network)["A1"] == 6
+    complete_quiet_studies(network.app)
+    assert ages_of(network) == {"A1": None, "A2": 76}
 
 
 def test_a_study_date_in_the_future_makes_no_child_an_adult(network: Database) -> None:
