@@ -20,6 +20,7 @@ from dicom_listener.limits import Limits
 from dicom_listener.processes.link import Link, LinkLost
 from dicom_listener.tls import NotProtected, certificate_subject, wrapped
 from dicom_listener.upper_layer.association import Association, Service
+from dicom_listener.upper_layer.negotiator import Negotiator
 from dicom_listener.upper_layer.stream import Drain
 
 #: An association calls no deeper than this, and two hundred may be open.
@@ -47,6 +48,7 @@ class Worker:
     ) -> None:
         self._link = link
         self._limits = limits
+        self._negotiator = Negotiator(limits.max_pdu_bytes)
         self._admit = admit
         self._services = services
         self._log = log
@@ -104,6 +106,7 @@ class Worker:
                 connection,
                 peer,
                 limits=self._limits,
+                negotiator=self._negotiator,
                 admit=self._admit,
                 services=self._services,
                 drain=self._drain,

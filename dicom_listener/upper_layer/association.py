@@ -36,9 +36,8 @@ from dicom_listener.upper_layer.negotiation import (
     Agreement,
     InvalidRequest,
     Request,
-    decode_request,
-    negotiate,
 )
+from dicom_listener.upper_layer.negotiator import Negotiator
 from dicom_listener.upper_layer.state_table import PDU_EVENTS, TRANSITIONS, Action, Event, State
 from dicom_listener.upper_layer.stream import DeadlinePassed, Drain, ListenerStopping, Stream, TransportClosed
 
@@ -65,6 +64,7 @@ class Association:
         peer: Peer,
         *,
         limits: Limits,
+        negotiator: Negotiator,
         admit: Admit,
         services: Mapping[int, Service],
         drain: Drain,
@@ -73,6 +73,7 @@ class Association:
     ) -> None:
         self._peer = peer
         self._limits = limits
+        self._negotiator = negotiator
         self._admit = admit
         self._services = services
         self._log = log
@@ -84,6 +85,7 @@ class Association:
         self._fault: ProtocolFault | None = None
         self._ending = "closed by peer"
         self._begun_with_tls = False
+        self._request_body = b""
         self._request: Request | None = None
         self._source: Source | None = None
         self._rejection = Rejection(RejectionReason.NO_REASON_GIVEN)
@@ -152,7 +154,7 @@ class Association:
             self._rejection = verdict
             return Event.EVT8
         self._source = verdict
-        self._agreement = negotiate(self._request, self._limits.max_pdu_bytes)
+        self._agreement = self._negotiator.agree(self._request_body, self._request)
         return Event.EVT7
 
     def _verdict(self, request: Request) -> Source | Rejection:
@@ -217,7 +219,8 @@ class Association:
             perform(self)
 
     def _ae_6(self) -> None:
-        self._request = decode_request(self._stream.read(self._pdu_length))
+        self._request_body = self._stream.read(self._pdu_length)
+        self._request = self._negotiator.decode(self._request_body)
 
     def _ae_7(self) -> None:
         assert self._agreement is not None

@@ -29,7 +29,7 @@ _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 _DROP = socket.MSG_TRUNC | socket.MSG_WAITALL if sys.platform == "linux" else 0
 #: Where dropped bytes would stand; nothing reads it, and with `_DROP` nothing writes it either.
 _SINK = mmap.mmap(-1, 1024 * 1024)
-#: Below this it is cheaper to read on than to drop.
+#: Below this it is cheaper to read on than to drop; no more is read at once after a drop, as another will follow.
 _WORTH_DROPPING = 4096
 
 
@@ -74,6 +74,7 @@ class Stream:
         self._deadline = math.inf
         self._between_messages = False
         self._last_count = 0
+        self._ahead_bytes = limits.receive_buffer_bytes
         self._protected = isinstance(connection, ssl.SSLSocket)
         self._drop_flags = 0 if self._protected else _DROP
         self._wait_seconds = 0.0
@@ -92,6 +93,8 @@ class Stream:
         if self._start == self._end:
             self._deadline = begin_by
             self._between_messages = between_messages
+            if between_messages:
+                self._ahead_bytes = len(self._buffer)
             self._fill(1)
             self._between_messages = False
         self._deadline = monotonic() + self._limits.pdu_seconds if complete_by is None else complete_by
@@ -134,6 +137,7 @@ class Stream:
             self._start = self._end = 0
             if length >= _WORTH_DROPPING:
                 length -= self._receive(_SINK, min(length, len(_SINK)), self._drop_flags)
+                self._ahead_bytes = _WORTH_DROPPING
             else:
                 self._fill(1)
         self._start += length
@@ -183,7 +187,7 @@ class Stream:
             self._start, self._end = 0, waiting
         while self._end - self._start < needed:
             into = self._buffer[self._end :]
-            self._end += self._receive(into, len(into), 0)
+            self._end += self._receive(into, min(len(into), self._ahead_bytes), 0)
 
     def _receive(self, into: memoryview | mmap.mmap, at_most: int, flags: int) -> int:
         """Receive once, at least one byte."""
