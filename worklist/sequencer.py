@@ -26,6 +26,11 @@ class Batch:
     last_position: int
 
 
+def anything_new(connection: Connection) -> bool:
+    """Whether an event was drawn that is not settled yet; costs one short statement, to be asked often."""
+    return bool(connection.scalar(_ANYTHING_NEW))
+
+
 def sequence(engine: Engine) -> Batch | None:
     """Place every committed event that has no position yet, and notify once.
 
@@ -60,6 +65,10 @@ def _move_mark(connection: Connection, before: Row[Any]) -> None:
         connection.execute(_SET_MARK, {"settled": settled, "newest": before.newest})
 
 
+_ANYTHING_NEW = text(
+    "SELECT m.settled_event_id <> CASE WHEN s.is_called THEN s.last_value ELSE 0 END"
+    " FROM sequencer_mark m, event_id_seq s"
+)
 _BEFORE_THE_SCAN = text(
     """
     SELECT m.settled_event_id AS settled, m.candidate_event_id AS candidate, m.candidate_horizon AS horizon,

@@ -28,6 +28,9 @@ _PLANNER_LOCK = 7223007
 #: How far ahead sessions are planned into.
 HORIZON = timedelta(hours=12)
 
+#: Events after which a plan finds what it found before: an item that is not to be read yet, pay, a plan itself.
+_PLANS_NOTHING = ("item.opened", "item.images-arrived", "pay.held", "pay.posted", "plan.changed")
+
 Solve = Callable[[Problem], Plan]
 
 
@@ -39,6 +42,22 @@ class PlanRun:
     assigned: int
     changed: int
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What happened since a position: the newest position, and whether a plan may hang on any of it."""
+
+    position: int
+    matters: bool
+
+
+def news_since(connection: Connection, position: int) -> News:
+    """Tell what happened after a position of the event log, as far as a plan is concerned."""
+    newest = events.last_position(connection)
+    if newest <= position:
+        return News(newest, matters=newest < position)  # positions that went back are those of a restored backup
+    return News(newest, bool(connection.scalar(_MATTERS, {"after": position, "nothing": list(_PLANS_NOTHING)})))
 
 
 def replan(engine: Engine, solve: Solve, *, solver: str) -> PlanRun | None:
@@ -177,6 +196,11 @@ def _write(connection: Connection, found: Plan) -> int:
         )
     return len(gone) + len(different)
 
+
+_MATTERS = text(
+    "SELECT EXISTS (SELECT FROM event_position p JOIN event e ON e.id = p.event_id AND e.at = p.event_at"
+    " WHERE p.position > :after AND e.kind <> ALL(CAST(:nothing AS text[])))"
+)
 
 _EXCLUSIONS = text(
     "SELECT x.item_id, x.reporter_id FROM item_exclusion x JOIN reading r ON r.item_id = x.item_id"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from datetime import date
@@ -13,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from allocation.leases import return_lapsed
 from allocation.pay import ledger
 from allocation.planner import greedy
-from allocation.planner.run import replan
+from allocation.planner.run import news_since, replan
 from allocation.workforce import rebuild_index
 from cli.running import Given, service
 from worklist import events
@@ -52,7 +53,8 @@ class Allocator:
         self._engine = engine
         self._plan_seconds = plan_seconds
         self._indexed_on: date | None = None
-        self._planned_at = 0.0
+        self._planned_at = -math.inf
+        self._planned_up_to = 0
 
     def step(self) -> None:
         """Do one turn: lapsed leases, pay, the index on a new day, a plan."""
@@ -60,7 +62,17 @@ class Allocator:
         while events.consume(self._engine, ledger.CONSUMER, ledger.post):
             pass
         self._keep_index()
-        if replan(self._engine, greedy.plan, solver="greedy") is not None:
+        self._keep_plan()
+
+    def _keep_plan(self) -> None:
+        """Plan when something happened that a plan hangs on, and by the clock: sessions begin and end."""
+        with self._engine.begin() as connection:
+            news = news_since(connection, self._planned_up_to)
+        overdue = time.monotonic() >= self._planned_at + self._plan_seconds
+        if not (news.matters or overdue):
+            self._planned_up_to = news.position
+        elif replan(self._engine, greedy.plan, solver="greedy") is not None:
+            self._planned_up_to = news.position
             self._planned_at = time.monotonic()
 
     def _keep_index(self) -> None:

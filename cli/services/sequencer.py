@@ -15,7 +15,7 @@ from cli.process import every
 from cli.running import Given, service
 from cli.settings import Settings
 from worklist import audit
-from worklist.sequencer import sequence
+from worklist.sequencer import anything_new, sequence
 from worklist.wakeups import publish
 
 log = structlog.get_logger(__name__)
@@ -35,9 +35,12 @@ def _sequence(engine: Engine, settings: Settings, data: Path | None, stop: threa
     if data is not None:
         key = signing_key(data)
         every(settings.checkpoint_seconds, stop, lambda: checkpoint(engine, data, key), name="checkpoints")
+    looking = engine.execution_options(isolation_level="AUTOCOMMIT")
     while not stop.is_set():
         try:
-            batch = sequence(engine)
+            with looking.connect() as connection:
+                found = anything_new(connection)
+            batch = sequence(engine) if found else None
         except DBAPIError as error:
             log.warning("not sequenced; will try again", error=type(error).__name__)
             stop.wait(0.5)

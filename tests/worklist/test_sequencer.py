@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 from tests.conftest import Database
 from worklist import events
 from worklist.events import Event
-from worklist.sequencer import CHANNEL, Batch, sequence
+from worklist.sequencer import CHANNEL, Batch, anything_new, sequence
 
 WRITERS, TRANSACTIONS, SEED = 8, 40, 20260610
 
@@ -51,6 +51,28 @@ def test_eight_writers_out_of_order_and_each_committed_event_is_consumed_once(em
     assert len(committed) > WRITERS * TRANSACTIONS / 2
     assert [row.position for row in effects] == list(range(1, len(committed) + 1))
     assert sorted((row.writer, row.number) for row in effects) == sorted(committed)
+
+
+def test_there_is_something_new_until_all_that_was_drawn_is_settled(empty: Database) -> None:
+    def new() -> bool:
+        with empty.app.connect() as connection:
+            return anything_new(connection)
+
+    for _ in range(3):
+        sequence(empty.app)
+    assert not new()
+    with empty.app.connect() as late:
+        events.append(late, "late")
+        assert new()
+        for _ in range(3):
+            sequence(empty.app)
+        assert new(), "its writer may still commit it"
+        late.commit()
+    assert new()
+    assert sequence(empty.app) == Batch(placed=1, last_position=1)
+    for _ in range(3):
+        sequence(empty.app)
+    assert not new()
 
 
 def test_an_event_whose_writer_commits_late_is_never_passed_by_the_mark(empty: Database) -> None:

@@ -15,12 +15,12 @@ from allocation.claims import Claimed, Wish, claim_reading
 from allocation.leases import SkipReason, skip
 from allocation.planner import greedy
 from allocation.planner.problem import Plan, Problem
-from allocation.planner.run import HORIZON, PlanRun, read_problem, replan
+from allocation.planner.run import HORIZON, News, PlanRun, news_since, read_problem, replan
 from tests.builders import arrive, multiply, reporter_id
 from tests.conftest import NOW, Database, set_clock
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.work import reading
-from worklist.events import read_after
+from worklist.events import append, read_after
 from worklist.moves import lock_item
 from worklist.sequencer import sequence
 
@@ -45,6 +45,27 @@ def test_a_plan_that_stands_is_not_written_again(network: Database) -> None:
     assert versions(network) == before
     assert network.count("SELECT count(*) FROM plan_run") == 1
     assert kinds(network).count("plan.changed") == 1
+
+
+def test_only_what_a_plan_hangs_on_asks_for_another(network: Database) -> None:
+    with network.app.connect() as connection:
+        before = news_since(connection, 0)
+    arrive(network)
+    sequence(network.app)
+    with network.app.connect() as connection:
+        arrived = news_since(connection, before.position)
+    planned(network)
+    with network.app.begin() as connection:
+        append(connection, "item.opened")
+        append(connection, "pay.posted")
+    sequence(network.app)
+    with network.app.connect() as connection:
+        after = news_since(connection, arrived.position)
+        assert kinds(network)[-3:] == ["plan.changed", "item.opened", "pay.posted"]
+        assert (arrived.matters, after.matters) == (True, False)
+        assert after.position == arrived.position + 3
+        assert news_since(connection, after.position) == News(after.position, matters=False)
+        assert news_since(connection, after.position + 1).matters, "the log is older than what was planned on: restored"
 
 
 def test_only_what_changed_is_written(network: Database) -> None:
