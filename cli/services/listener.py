@@ -7,6 +7,7 @@ import socket
 import tempfile
 import threading
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from dicom_listener.questions import QuestionDesk
 from dicom_listener.tls import client_context
 from worklist.intake.completion import complete_quiet_studies
 
+#: How long the first objects of a study gather before it is looked at; a modality's whole series may come meanwhile.
+_GATHER = timedelta(seconds=0.5)
 #: How often it is looked whether a PACS is to be asked something.
 _ENQUIRE_SECONDS = 5.0
 
@@ -75,7 +78,7 @@ def _serve(given: Given, running: Running, workers: ForkServer, folder: Path) ->
     acceptor = Acceptor(ports, Limits(), hire, desk, workers=settings.listener_workers)
     committing = threading.Thread(target=committer.run, name="committer")
     committing.start()
-    every(0.2, stop, lambda: complete_quiet_studies(engine), name="completion")
+    every(0.2, stop, lambda: complete_quiet_studies(engine, gather=_GATHER), name="completion")
     enquiries = Enquiries(asked.questions(), manners, tls)
     for name, going in (
         ("commitment reports", partial(reports.run, stop)),

@@ -22,8 +22,10 @@ from worklist.intake.study import ReceivedObject
 
 log = structlog.get_logger(__name__)
 
-#: How long objects that nobody waits for may gather before they are taken in.
-GATHER_SECONDS = 0.2
+#: How long objects that nobody waits for may gather before they are taken in, and at most while many come.
+GATHER_SECONDS, _GATHER_MOST_SECONDS = 0.2, 1.0
+#: So much more in the journal after `GATHER_SECONDS`, some hundred objects, tells that many come.
+_MANY_BYTES = 16 * 1024
 _BATCH = 1000
 _PAUSE_SECONDS = 0.25
 _IDLE_SECONDS = 5.0
@@ -86,7 +88,7 @@ class Committer:
         """Take in until stopped, what is left at the end too; a fault of the database is waited out."""
         while not self._stopping.is_set():
             if self._step() < _BATCH:
-                self._news.wait(GATHER_SECONDS)  # a batch costs much the same whatever it holds
+                self._gather()
             self._news.clear()
         while self._step():
             pass
@@ -96,6 +98,15 @@ class Committer:
         """Let `run` come to its end."""
         self._stopping.set()
         self._news.set()
+
+    def _gather(self) -> None:
+        """Wait while many come, until somebody waits for a commit: a batch costs much the same whatever it holds."""
+        until = monotonic() + _GATHER_MOST_SECONDS
+        before, waiting_bytes = 0, self._reader.waiting_bytes()
+        while not self._news.wait(GATHER_SECONDS) and monotonic() < until:
+            before, waiting_bytes = waiting_bytes, self._reader.waiting_bytes()
+            if waiting_bytes - before < _MANY_BYTES:
+                return
 
     def _step(self) -> int:
         """Take one batch in and give how many objects it had."""

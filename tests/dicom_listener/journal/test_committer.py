@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from dicom_listener.journal import committer as committer_module
 from dicom_listener.journal.committer import Committer
 from dicom_listener.journal.keeper import Keeper
 from dicom_listener.journal.writer import JournalWriter, Place
@@ -80,6 +85,35 @@ def test_a_series_that_was_refused_waits_again(tmp_path: Path) -> None:
     with running(tmp_path, taken) as (committer, _):
         keeper = keeper_of(JournalWriter(tmp_path), committer, waited)
         assert [keeper.keep(header(shared, number)).status for number in (1, 2)] == [CANNOT_UNDERSTAND] * 2
+    assert len(waited) == 2
+
+
+def test_what_comes_in_a_stream_gathers_but_for_no_longer_than_a_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer_module, "_MANY_BYTES", 0)
+    monkeypatch.setattr(committer_module, "GATHER_SECONDS", 0.01)
+    monkeypatch.setattr(committer_module, "_GATHER_MOST_SECONDS", 0.3)
+    taken, writer, shared = Taken(), JournalWriter(tmp_path), like()
+    with running(tmp_path, taken):
+        until = time.monotonic() + 1.0
+        for number in count(1):
+            writer.append(header(shared, number), awaited=False)
+            time.sleep(0.002)
+            if time.monotonic() > until:
+                break
+        assert len(taken.batches) >= 2, "a stream without end is taken in meanwhile"
+        assert len(taken.batches) <= 6, "and not piece by piece"
+    assert len(taken.uids) == number
+
+
+def test_who_waits_ends_the_gathering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(committer_module, "GATHER_SECONDS", 60.0)
+    taken, waited = Taken(), list[Place]()
+    with running(tmp_path, taken) as (committer, _):
+        keeper = keeper_of(JournalWriter(tmp_path), committer, waited)
+        assert keeper.keep(header(like(), 1)) == StoreAnswer()
+        assert keeper.keep(header(like("2.25.1.2"), 1)) == StoreAnswer()
     assert len(waited) == 2
 
 

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import select, text
 
 from tests.builders import wait_until_somebody_waits
-from tests.conftest import Database
+from tests.conftest import NOW, Database, set_clock
 from tests.worklist.arrivals import (
     ACQUIRED_AT,
     PACS_A,
@@ -72,6 +72,17 @@ def test_a_study_that_is_not_quiet_yet_stays_arriving(network: Database) -> None
     receive(network.app, an_object(requesting_service="General Practice"), sender=Sender("PACS_A", "RXA", 3600))
     assert complete_quiet_studies(network.app) == 0
     assert the_item(network.app).state == "arriving"
+
+
+def test_what_comes_in_the_first_moment_is_looked_at_together(network: Database) -> None:
+    receive(network.app, an_object())
+    assert complete_quiet_studies(network.app, gather=timedelta(seconds=30)) == 1, "a quiet study is not held up"
+    receive(network.app, an_object(study=2, accession_number="000124"), sender=Sender("PACS_A", "RXA", 3600))
+    complete_quiet_studies(network.app, gather=timedelta(seconds=30))
+    assert states(network) == ["ready", "arriving"]
+    set_clock(network.owner, NOW + timedelta(minutes=1))
+    complete_quiet_studies(network.app, gather=timedelta(seconds=30))
+    assert states(network) == ["ready", "ready"]
 
 
 def test_an_unknown_code_is_unmapped_and_put_before_a_person(network: Database) -> None:
@@ -285,6 +296,11 @@ def test_a_clock_that_would_start_in_the_future_starts_at_receipt(network: Datab
         network.app, an_object(acquisition_ended=LocalTime("20260611100000", "+0000", 0, "ContentTime", ahead))
     )
     assert the_item(network.app).clock_start_source == "receipt"
+
+
+def states(database: Database) -> list[str]:
+    with database.app.connect() as connection:
+        return list(connection.scalars(select(item.c.state).order_by(item.c.id)))
 
 
 def ages_of(database: Database) -> dict[str, int | None]:
