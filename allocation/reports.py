@@ -24,6 +24,7 @@ from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.claims import item_exclusion, report, report_text
 from worklist.db.tables.work import reading
 from worklist.doubts import open_doubt
+from worklist.home_clock import ReportedSource, stop_clock, waits_for_home
 from worklist.item import Move
 from worklist.moves import append_item_event, make_move
 from worklist.reading import ClaimEnd, Purpose, ReadingState, ReportStatus
@@ -134,14 +135,16 @@ def _move(connection: Connection, held: Held, given: ReportGiven, report_id: int
     }
     if given.status is ReportStatus.VERIFIED:
         _finish(connection, held)
-        make_move(
+        moved = make_move(
             connection,
             held.item,
             Move.VERIFIED,
             reading_id=held.reading.id,
             dimensions={**dimensions, **payable_facts(connection, held.claim, held.item)},
-            reported_at=func.radpool_now(),
+            verified_at=func.radpool_now(),
         )
+        if not waits_for_home(connection, held.item.trust_ods, has_words=given.text is not None):
+            stop_clock(connection, moved, None, ReportedSource.VERIFIED)
     elif given.status is ReportStatus.ADDENDUM:
         if held.claim.ended_at is None:
             _finish(connection, held)

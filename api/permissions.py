@@ -56,6 +56,7 @@ _MANAGERS = frozenset({_R.TRUST_MANAGER, _R.NETWORK_MANAGER, _R.ADMINISTRATOR})
 _WORK = _MANAGERS | {_R.REPORTER, _R.SUPERVISOR, _R.CLINICAL_LEAD, _R.PACS_MANAGER, _R.COORDINATOR, _R.AUDITOR}
 _MONEY = frozenset({_R.REPORTER, _R.PAY_APPROVER, _R.FINANCE, _R.AUDITOR, _R.NETWORK_MANAGER, _R.ADMINISTRATOR})
 _SOURCES = frozenset({_R.PACS_MANAGER, _R.NETWORK_MANAGER, _R.ADMINISTRATOR})
+_DELIVERIES = frozenset({_R.PACS_MANAGER, _R.COORDINATOR, _R.NETWORK_MANAGER, _R.ADMINISTRATOR})
 
 #: The one place where routes get their rule: method and path under /api/v1, and who may.
 RULES: dict[str, frozenset[Role]] = {
@@ -88,6 +89,9 @@ RULES: dict[str, frozenset[Role]] = {
     "GET /pay/statements": _MONEY,
     "GET /events": _WORK,
     "GET /items/{item_id}/priors": _WORK,
+    "GET /deliveries": _DELIVERIES,
+    "POST /deliveries/{delivery_id}/send-again": _DELIVERIES,
+    "POST /deliveries/{delivery_id}/settle": _DELIVERIES,
     "GET /sources": _SOURCES,
     "POST /sources/{ae_title}/echo": _SOURCES,
     "POST /dicom-web/{ae_title}/studies": frozenset({_R.PACS_MANAGER}),

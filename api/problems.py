@@ -25,6 +25,7 @@ from api.dicom_web.exchange import TooManyStores, TooSlow
 from api.dicom_web.objects import MalformedBody, TooMuch
 from api.dicom_web.sources import BoundElsewhere, UnknownSource
 from api.pacs_calls import TooManyCalls
+from hl7_listener.delivery.line import NotDead, UnknownDelivery
 from worklist.item import ForbiddenMove
 from worklist.moves import UnknownItem
 from worklist.settle import AccessionTaken, NothingArriving, UnknownExam
@@ -46,6 +47,8 @@ KNOWN: dict[type[Exception], tuple[int, str, str]] = {
     UnknownClaim: (404, "unknown-claim", "No such claim"),
     UnknownReporter: (404, "unknown-reporter", "No such reporter"),
     UnknownSession: (422, "unknown-session", "No such session, or not now"),
+    UnknownDelivery: (404, "unknown-delivery", "No such message to a home RIS"),
+    NotDead: (409, "not-given-up", "The message was not given up"),
     UnknownExam: (422, "unknown-exam", "No such exam in the catalogue"),
     AccessionTaken: (409, "accession-taken", "Accession number in use"),
     NotEligible: (403, "not-eligible", "You may not report this"),

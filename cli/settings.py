@@ -49,6 +49,13 @@ class Settings(BaseSettings):
     checkpoint_seconds: Annotated[float, Field(gt=0, le=86400)] = Field(
         default=60, description="how often the audit's heads are signed outside the database"
     )
+    undelivered_seconds: Annotated[float, Field(gt=0, le=604800)] = Field(
+        default=900,
+        description="a report that its home RIS has not acknowledged after this long is put before a person",
+    )
+    keep_report_days: Annotated[float, Field(ge=0, le=3650)] = Field(
+        default=30, description="the words of a report are deleted this long after its home RIS has acknowledged them"
+    )
     token_days: Annotated[int, Field(ge=1, le=3650)] = Field(default=90, description="how long a bearer token lasts")
 
     @property

@@ -7,7 +7,7 @@ is refused. It must not read messages.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
@@ -72,6 +72,28 @@ _REPORT_STATUSES: dict[str, HomeReportStatus | None] = {
 }
 
 
+class Sent(BaseModel):
+    """How a home RIS wants our messages.
+
+    - `version`, and whom MSH-3 to MSH-5 name; MSH-6 is its sending facility.
+    - `lock_taken`, `lock_released`, `reported`: the words of ORC-5.
+    - `value_type` of the words of a report: `FT`, one formatted value, or `TX`, a line of text each.
+    - `report_id_in_obr_3`: our id of the report in OBR-3, instead of the accession number.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: Literal["2.4", "2.5", "2.5.1"] = "2.4"
+    application: str = "RADPOOL"
+    facility: str = "RADPOOL"
+    receiving_application: str = ""
+    lock_taken: str = "IP"
+    lock_released: str = "SC"
+    reported: str = "CM"
+    value_type: Literal["FT", "TX"] = "FT"
+    report_id_in_obr_3: bool = False
+
+
 class Dialect(BaseModel):
     """The dialect of one home RIS.
 
@@ -86,6 +108,8 @@ class Dialect(BaseModel):
     - `report_status_fields`, `reported_at_fields`.
     - `patient_issuer`: the IssuerOfPatientID of the identifiers that the RIS sends, where PID-3.4
       does not say what the images say.
+    - `reporter_fields`: who reported, in a result; `reporters`: whom its words mean, by the code of a reporter.
+    - `sent`: how it wants our messages.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -104,6 +128,7 @@ class Dialect(BaseModel):
     report_statuses: dict[str, HomeReportStatus | None] = _REPORT_STATUSES
     reported_at_fields: tuple[Field, ...] = ("OBR-22",)
     patient_issuer: str | None = None
+    sent: Sent = Sent()
 
     def segments(self) -> frozenset[str]:
         """Give the segments in which this dialect looks."""

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, or_, select
 
-from worklist.db.tables.network import exam
+from worklist.db.tables.network import exam, ris
 from worklist.db.tables.work import item, item_exam, order_identity, patient, worklist_exception
 from worklist.item import UNREPORTED, ItemState
+from worklist.told import Locks
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class ExceptionView:
 class ItemView:
     """An item; instants are aware UTC, None is not known. `patient` None: not for this viewer.
 
+    `reported_at` is when a final report was available at home, `reported_source` what says so; `home_locks` is what
+    the home RIS does about an item that is read here, None where there is no home RIS.
     `arriving`: its images still come, whether or not it is offered already. `completed_by` says what made its
     last study complete.
     """
@@ -75,7 +78,10 @@ class ItemView:
     version: int
     reporting_minutes: float | None
     ready_at: datetime | None
+    verified_at: datetime | None
     reported_at: datetime | None
+    reported_source: str | None
+    home_locks: str | None
     arriving: bool
     completed_by: str | None
     exceptions: tuple[ExceptionView, ...]
@@ -136,6 +142,7 @@ def read_items(connection: Connection, ids: Sequence[int]) -> list[ItemView]:
         select(
             item,
             order_identity.c.accession_number,
+            _HOME_LOCKS.label("home_locks"),
             patient.c.id.label("seen_patient"),
             patient.c.identifier,
             patient.c.nhs_number,
@@ -181,6 +188,16 @@ def _exceptions(connection: Connection, ids: Sequence[int]) -> dict[int, list[Ex
     return found
 
 
+#: Of several RIS of a trust the one that protects least: no item is said to be safer than it is.
+_HOME_LOCKS = (
+    select(ris.c.locks)
+    .where(ris.c.trust_ods == item.c.trust_ods)
+    .order_by(case({one.value: rank for rank, one in enumerate(reversed(Locks))}, value=ris.c.locks))
+    .limit(1)
+    .scalar_subquery()
+)
+
+
 def _view(row: Row[Any], exams: Sequence[ExamView], exceptions: Sequence[ExceptionView]) -> ItemView:
     seen = row.seen_patient is not None
     return ItemView(
@@ -200,7 +217,10 @@ def _view(row: Row[Any], exams: Sequence[ExamView], exceptions: Sequence[Excepti
         version=row.version,
         reporting_minutes=None if row.reporting_minutes is None else float(row.reporting_minutes),
         ready_at=row.ready_at,
+        verified_at=row.verified_at,
         reported_at=row.reported_at,
+        reported_source=row.reported_source,
+        home_locks=row.home_locks,
         arriving=row.arriving or row.state == ItemState.ARRIVING,
         completed_by=row.completed_by,
         exceptions=tuple(exceptions),

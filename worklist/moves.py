@@ -60,7 +60,9 @@ def make_move(
         .values(state=target.value, version=item.c.version + 1, **values)
         .returning(item)
     ).one()
-    append_item_event(connection, changed, move.value, reading_id=reading_id, dimensions=dimensions)
+    append_item_event(
+        connection, changed, move.value, reading_id=reading_id, dimensions={"was": row.state, **(dimensions or {})}
+    )
     return changed
 
 

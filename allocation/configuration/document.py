@@ -14,6 +14,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from allocation.configuration.row import Code, Modality, Moment, OdsCode, Row, SpanText, Words, Years
 from allocation.configuration.sources import Source
+from worklist.told import Locks
 from worklist.turnaround import Setting, Urgency
 
 
@@ -25,13 +26,27 @@ class Trust(Row):
 
 
 class Ris(Row):
-    """A trust's home RIS: `sending_facility` is MSH-4 of its messages; `host` and `port` take ours."""
+    """A trust's home RIS: `sending_facility` is MSH-4 of its messages; `host` and `port` take ours.
+
+    `locks` is what it does about an item that is read here. With `sends_reports` it sends the reports that are
+    written in it: such a report is available when it does, and not before.
+    """
 
     trust: OdsCode
     sending_facility: Words
     host: str | None = None
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    locks: Locks = Locks.UNPROTECTED
+    sends_reports: bool = False
     dialect: Annotated[dict[str, Any], Field(default_factory=dict)]
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if (self.host is None) != (self.port is None):
+            raise ValueError("`host` and `port` go together: give both, or neither where it takes no messages")
+        if self.locks is not Locks.UNPROTECTED and self.host is None:
+            raise ValueError("`locks` are told by messages: give the `host` and `port` that take them")
+        return self
 
 
 class Exam(Row):

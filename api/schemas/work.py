@@ -10,9 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from allocation.claims import Claimed
 from allocation.leases import SkipReason
 from allocation.offered import Offered
+from worklist.home_clock import ReportedSource
 from worklist.item_view import ItemView
 from worklist.reading import Purpose, ReportStatus
 from worklist.settle import CompletionReason
+from worklist.told import Locks
 
 Alert = Literal["critical", "urgent", "cancer", "unexpected-significant"]
 Words = Annotated[str, StringConstraints(max_length=500)]
@@ -92,7 +94,10 @@ class Item(BaseModel):
     version: int
     reporting_minutes: float | None
     ready_at: datetime | None
-    reported_at: datetime | None
+    verified_at: datetime | None = Field(description="when a report was verified here")
+    reported_at: datetime | None = Field(description="when a final report was available at home; stops the clock")
+    reported_source: ReportedSource | None = Field(description="what says so")
+    home_locks: Locks | None = Field(description="what the home RIS does while it is read here; null: there is none")
     arriving: bool = Field(description="its images still come: only a preliminary report may be given")
     completed_by: str | None = Field(description="what made its last study complete; null before")
     exceptions: list[ItemException]

@@ -1,13 +1,61 @@
-"""The HL7 process: takes orders and results from the home RIS."""
+"""The HL7 process: takes orders and results from the home RIS, and tells them what was done here."""
 
 from __future__ import annotations
 
+import threading
+
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from cli.process import every
 from cli.running import Given, service
+from hl7_listener.delivery import line
+from hl7_listener.delivery.courier import Patience, Post
 from hl7_listener.limits import Limits
 from hl7_listener.service import serve
+from worklist.wakeups import Wakeups, listening
+
+log = structlog.get_logger(__name__)
+
+#: How often it is read anew where RIS are, and looked for reports that do not arrive.
+_REFRESH_SECONDS = 5.0
+_FORGET_SECONDS = 3600.0
 
 
 def run(given: Given) -> None:
-    """Serve until asked to end; messages in hand are answered first."""
-    with service("hl7", given, pool_size=10) as running:
+    """Serve until asked to end; messages in hand are answered, and the answers to ours waited for, first."""
+    settings = given.settings
+    with (
+        service("hl7", given, pool_size=16) as running,
+        listening(running.driver_url, settings.redis_url) as wakeups,
+    ):
+        post = Post(running.engine, Patience(undelivered=settings.undelivered_seconds), running.stop)
+        every(
+            _FORGET_SECONDS,
+            running.stop,
+            lambda: _forget(running.engine, settings.keep_report_days),
+            name="report words",
+        )
+        every(_REFRESH_SECONDS, running.stop, post.refresh, name="home RIS")
+        posting = threading.Thread(target=_post, args=(post, wakeups, running.stop), name="post")
+        posting.start()
         serve(given.sockets["hl7"], running.engine, Limits(), running.stop)
+        posting.join()
+        post.end()
+
+
+def _post(post: Post, wakeups: Wakeups, stop: threading.Event) -> None:
+    while not stop.is_set():
+        try:
+            post.step()
+        except DBAPIError as error:
+            log.warning("not put in line; will try again", error=type(error).__name__)
+            stop.wait(0.5)
+            continue
+        wakeups.wait(0.5)
+
+
+def _forget(engine: Engine, days: float) -> None:
+    with engine.begin() as connection:
+        line.forget_words(connection, after_days=days)

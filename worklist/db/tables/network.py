@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from worklist.db.tables.columns import Instant, identity, metadata, now_column, one_of, trust_column
+from worklist.told import Locks
 
 config_version = Table(
     "config_version",
@@ -73,7 +74,16 @@ ris = Table(
     Column("host", Text),
     Column("port", Integer),
     Column("dialect", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("locks", Text, nullable=False, server_default=text("'unprotected'"), comment="What it does about ours."),
+    Column(
+        "sends_reports",
+        Boolean,
+        nullable=False,
+        server_default=text("false"),
+        comment="It sends the reports that are written in it: until then they are not available at home.",
+    ),
     PrimaryKeyConstraint("sending_facility"),
+    one_of("locks", [one.value for one in Locks]),
     comment="A trust's home RIS: where its messages come from and where ours go.",
 )
 

@@ -120,7 +120,7 @@ held_pay = Table(
     "held_pay",
     metadata,
     identity(),
-    Column("report_id", BigInteger, ForeignKey("report.id"), nullable=False, unique=True),
+    Column("report_id", BigInteger, ForeignKey("report.id"), unique=True),
     Column("reporter_id", Integer, ForeignKey("reporter.id"), nullable=False),
     Column("reason", Text, nullable=False),
     Column("event_position", BigInteger, nullable=False),
@@ -128,5 +128,8 @@ held_pay = Table(
     Column("settled_at", Instant),
     Column("settled_by", Text),
     Column("outcome", Text),
+    Column(
+        "claim_id", BigInteger, ForeignKey("claim.id"), unique=True, comment="Of work that was ended before a report."
+    ),
     comment="Work whose pay is in doubt, for a person to decide; the report itself stands.",
 )

@@ -1,0 +1,146 @@
+"""Reads what a message to a home RIS says, at the moment in which it is sent; the read is audited.
+
+It must not choose what is told, nor word it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from hl7_listener.delivery.line import Taken
+from hl7_listener.delivery.writing import Exam, Patient, Person, Telling, Words
+from worklist import audit
+from worklist.db.engine import Viewer, view_as
+from worklist.db.tables.claims import report, report_text
+from worklist.db.tables.network import exam
+from worklist.db.tables.people import registration, reporter
+from worklist.db.tables.work import item, item_exam, item_order, order_identity, patient
+from worklist.reading import ReportStatus
+from worklist.told import Notice
+
+
+def read_telling(connection: Connection, taken: Taken) -> Telling | None:
+    """Give what a message says; None where the item has no accession number, by which the RIS would know it."""
+    view_as(connection, Viewer(trust=taken.trust))
+    row = connection.execute(
+        select(
+            item.c.clock_start_at,
+            order_identity.c.accession_number,
+            order_identity.c.placer_order_number,
+            item_order.c.exams.label("ordered"),
+            patient,
+        )
+        .join(patient, patient.c.id == item.c.patient_id)
+        .outerjoin(order_identity, order_identity.c.item_id == item.c.id)
+        .outerjoin(item_order, item_order.c.item_id == item.c.id)
+        .where(item.c.id == taken.item_id)
+    ).one()
+    audit.append(
+        connection,
+        f"ris:{taken.destination}",
+        f"{taken.notice} read to be sent",
+        items=[taken.item_id],
+        detail={"delivery": taken.id, "attempt": taken.attempt},
+    )
+    if row.accession_number is None:
+        return None
+    given = _report(connection, taken)
+    return Telling(
+        notice=taken.notice,
+        control_id=taken.control_id,
+        made_at=taken.made_at,
+        facility=taken.destination,
+        accession_number=row.accession_number,
+        placer_order_number=row.placer_order_number,
+        patient=Patient(
+            row.identifier,
+            row.issuer or None,
+            row.nhs_number if row.nhs_number_status != "invalid" else None,
+            row.family_name,
+            row.given_name,
+            row.birth_date,
+            row.sex,
+        ),
+        exams=_exams(connection, taken.item_id, row.ordered),
+        exam_ended_at=row.clock_start_at,
+        reporter=_person(connection, taken.reporter_id),
+        first_reporter=_first_reporter(connection, taken),
+        status=ReportStatus(given.status) if given is not None else None,
+        stood_at=given.received_at if given is not None else None,
+        report_id=taken.report_id,
+        words=_words(connection, taken, given),
+        alerts=tuple(given.alerts) if given is not None else (),
+    )
+
+
+def _report(connection: Connection, taken: Taken) -> Row[Any] | None:
+    if taken.report_id is None:
+        return None
+    return connection.execute(select(report).where(report.c.id == taken.report_id)).one()
+
+
+def _exams(connection: Connection, item_id: int, ordered: list[list[str]] | None) -> tuple[Exam, ...]:
+    """Give the exams as the RIS ordered them, else as the catalogue knows them, else as the images named them."""
+    if ordered:
+        return tuple(Exam(code, words, scheme) for code, scheme, words in ordered)
+    rows = connection.execute(
+        select(item_exam, exam.c.description)
+        .outerjoin(exam, exam.c.code == item_exam.c.exam_code)
+        .where(item_exam.c.item_id == item_id)
+        .order_by(item_exam.c.position)
+    )
+    return tuple(
+        Exam(row.exam_code, row.description, "NICIP")
+        if row.exam_code is not None
+        else Exam(row.code_as_sent or "", row.description_as_sent or "", "")
+        for row in rows
+    )
+
+
+def _person(connection: Connection, reporter_id: int | None) -> Person | None:
+    if reporter_id is None:
+        return None
+    row = connection.execute(select(reporter).where(reporter.c.id == reporter_id)).one()
+    number = connection.scalar(
+        select(registration.c.number)
+        .where(registration.c.reporter_id == reporter_id)
+        .order_by(registration.c.body)
+        .limit(1)
+    )
+    return Person(number or row.code, row.name)
+
+
+def _first_reporter(connection: Connection, taken: Taken) -> Person | None:
+    """Give who wrote the preliminary report that this one checked, if that was somebody else."""
+    if taken.report_id is None:
+        return None
+    first = connection.scalar(
+        select(report.c.reporter_id)
+        .where(
+            report.c.item_id == taken.item_id,
+            report.c.id < taken.report_id,
+            report.c.status == ReportStatus.PRELIMINARY.value,
+            ~report.c.superseded,
+        )
+        .order_by(report.c.id.desc())
+        .limit(1)
+    )
+    return None if first == taken.reporter_id else _person(connection, first)
+
+
+def _words(connection: Connection, taken: Taken, given: Row[Any] | None) -> tuple[Words, ...]:
+    """Give the words of a report; an addendum comes with what it adds to, as far as that is kept."""
+    if given is None or taken.notice is not Notice.REPORT:
+        return ()
+    wanted = report.c.id == given.id
+    if given.status == ReportStatus.ADDENDUM:
+        wanted = (report.c.id <= given.id) & (report.c.status != ReportStatus.PRELIMINARY.value)
+    rows = connection.execute(
+        select(report.c.status, report_text.c.body)
+        .join(report_text, report_text.c.report_id == report.c.id)
+        .where(report.c.item_id == taken.item_id, ~report.c.superseded, wanted)
+        .order_by(report.c.id)
+    )
+    return tuple(Words(ReportStatus(row.status), row.body) for row in rows)

@@ -1,0 +1,277 @@
+"""Writes the messages that home RIS are sent: ORM^O01 for locks and standing, ORU^R01 for reports (HL7 v2.4).
+
+Pure: no I/O, no clock, no settings. It must not decide what is told.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from hl7_listener.dialect import Dialect
+from hl7_listener.header import codec_of
+from worklist.local_time import LONDON
+from worklist.reading import ReportStatus
+from worklist.told import Notice
+
+_UNICODE = "UNICODE UTF-8"
+_ESCAPES = {"\\": "\\E\\", "|": "\\F\\", "^": "\\S\\", "&": "\\T\\", "~": "\\R\\"}
+_LINES = re.compile(r"\r\n|\r|\n")
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+#: Result status (HL7 table 0123, OBX-11: 0085) by the standing of a report.
+_STATUSES = {ReportStatus.PRELIMINARY: "P", ReportStatus.VERIFIED: "F", ReportStatus.ADDENDUM: "C"}
+
+#: Alternate identifier of an observation (CE.4 to CE.6) that holds an addendum.
+_ADDENDUM = "^ADT^Addendum^RADPOOL"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A reporter: professional registration or code, and name."""
+
+    number: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """Who the patient is, as far as it is known."""
+
+    identifier: str | None = None
+    issuer: str | None = None
+    nhs_number: str | None = None
+    family_name: str | None = None
+    given_name: str | None = None
+    birth_date: date | None = None
+    sex: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """An exam by the code that the home RIS knows it by, its words and coding scheme."""
+
+    code: str
+    words: str
+    scheme: str
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of one report and their standing."""
+
+    status: ReportStatus
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What one message tells; instants are aware.
+
+    `status` and `stood_at` are those of the report, None for a lock. `words` are in the order of their writing, the
+    last is what is new. `first_reporter` is who wrote what `reporter` checked.
+    """
+
+    notice: Notice
+    control_id: str
+    made_at: datetime
+    facility: str
+    accession_number: str
+    patient: Patient
+    exams: tuple[Exam, ...]
+    placer_order_number: str | None = None
+    exam_ended_at: datetime | None = None
+    reporter: Person | None = None
+    first_reporter: Person | None = None
+    status: ReportStatus | None = None
+    stood_at: datetime | None = None
+    report_id: int | None = None
+    words: tuple[Words, ...] = ()
+    alerts: tuple[str, ...] = ()
+
+
+def write(telling: Telling, dialect: Dialect) -> bytes:
+    """Write a message in the character set of the dialect, or in Unicode where that cannot say it."""
+    character_set = dialect.character_set
+    content = _report(telling, dialect) if _is_report(telling) else _order(telling, dialect)
+    body = "\r".join([_patient(telling.patient), *content])
+    try:
+        body.encode(codec_of(character_set, "character_set"))
+    except UnicodeEncodeError:
+        character_set = _UNICODE
+    message = f"{_header(telling, dialect, character_set)}\r{body}\r"
+    return message.encode(codec_of(character_set, "character_set"), "replace")
+
+
+def _is_report(telling: Telling) -> bool:
+    return telling.notice is Notice.REPORT
+
+
+def _header(telling: Telling, dialect: Dialect, character_set: str) -> str:
+    sent = dialect.sent
+    kind = "ORU^R01" if _is_report(telling) else "ORM^O01"
+    return _segment(
+        "MSH",
+        "^~\\&",
+        escaped(sent.application),
+        escaped(sent.facility),
+        escaped(sent.receiving_application),
+        escaped(telling.facility),
+        instant(telling.made_at),
+        "",
+        kind,
+        telling.control_id,
+        "P",
+        sent.version,
+        *[""] * 5,
+        character_set,
+    )
+
+
+def _patient(patient: Patient) -> str:
+    identifiers = []
+    if patient.identifier is not None:
+        identifiers.append(f"{escaped(patient.identifier)}^^^{escaped(patient.issuer or '')}^PI")
+    if patient.nhs_number is not None:
+        identifiers.append(f"{patient.nhs_number}^^^NHS^NH")
+    name = "^".join((escaped(patient.family_name or ""), escaped(patient.given_name or ""))).rstrip("^")
+    born = patient.birth_date.strftime("%Y%m%d") if patient.birth_date else ""
+    return _segment("PID", "1", "", "~".join(identifiers), "", name, "", born, escaped(patient.sex or ""))
+
+
+def _order(telling: Telling, dialect: Dialect) -> list[str]:
+    sent = dialect.sent
+    status = {
+        Notice.LOCK_TAKEN: sent.lock_taken,
+        Notice.LOCK_RELEASED: sent.lock_released,
+        Notice.REPORTED: sent.reported,
+    }[telling.notice]
+    common = _segment(
+        "ORC",
+        "SC",
+        escaped(telling.placer_order_number or ""),
+        escaped(telling.accession_number),
+        "",
+        status,
+        *[""] * 3,
+        instant(telling.made_at),
+    )
+    result = _STATUSES[telling.status] if telling.notice is Notice.REPORTED and telling.status else ""
+    return [common, *(_request(number, telling, exam, dialect, result) for number, exam in _numbered(telling.exams))]
+
+
+def _report(telling: Telling, dialect: Dialect) -> list[str]:
+    """Write a result: the words stand with the first exam, the others of the accession refer to it."""
+    assert telling.status is not None
+    order_status = dialect.sent.reported if telling.status is not ReportStatus.PRELIMINARY else dialect.sent.lock_taken
+    placer = escaped(telling.placer_order_number or "")
+    segments = [_segment("ORC", "RE", placer, escaped(telling.accession_number), "", order_status)]
+    for position, exam in _numbered(telling.exams):
+        segments.append(_request(position, telling, exam, dialect, _STATUSES[telling.status]))
+        if position == 1:
+            segments += _observations(telling, _values(telling, exam, dialect))
+        else:
+            reference = f"Reported with {escaped(telling.exams[0].words or telling.exams[0].code)}"
+            segments += _observations(telling, [(dialect.sent.value_type, _coded(exam), reference, telling.status)])
+    return segments
+
+
+def _request(position: int, telling: Telling, exam: Exam, dialect: Dialect, status: str) -> str:
+    filler = telling.accession_number
+    if dialect.sent.report_id_in_obr_3 and telling.report_id is not None:
+        filler = str(telling.report_id)
+    return _segment(
+        "OBR",
+        str(position),
+        escaped(telling.placer_order_number or ""),
+        escaped(filler),
+        _coded(exam),
+        "",
+        "",
+        instant(telling.exam_ended_at),
+        *[""] * 14,
+        instant(telling.stood_at),
+        "",
+        "",
+        status,
+        *[""] * 6,
+        _named(telling.reporter, "&"),
+        _named(telling.first_reporter, "&"),
+    )
+
+
+#: Value type, what is observed, value, standing.
+_Value = tuple[str, str, str, ReportStatus]
+
+
+def _values(telling: Telling, exam: Exam, dialect: Dialect) -> list[_Value]:
+    """Give the words: one formatted value each, or one line of text each, as the RIS takes them; and the alerts."""
+    assert telling.status is not None
+    words: list[_Value] = [
+        (
+            dialect.sent.value_type,
+            _coded(exam) + (_ADDENDUM if one.status is ReportStatus.ADDENDUM else ""),
+            part,
+            one.status,
+        )
+        for one in telling.words
+        for part in _parts(one.body, dialect)
+    ]
+    alerts = [
+        ("CE", "ALERT^Alert^RADPOOL", f"{escaped(alert)}^{escaped(alert)}^RADPOOL", telling.status)
+        for alert in telling.alerts
+    ]
+    return [*words, *alerts]
+
+
+def _observations(telling: Telling, values: Sequence[_Value]) -> list[str]:
+    return [
+        _segment(
+            "OBX",
+            str(number),
+            value_type,
+            what,
+            str(number),
+            value,
+            *[""] * 5,
+            _STATUSES[status],
+            "",
+            "",
+            instant(telling.stood_at),
+            "",
+            _named(telling.reporter, "^"),
+        )
+        for number, (value_type, what, value, status) in enumerate(values, start=1)
+    ]
+
+
+def _parts(body: str, dialect: Dialect) -> list[str]:
+    lines = [escaped(line) for line in _LINES.split(body.rstrip())]
+    return ["\\.br\\".join(lines)] if dialect.sent.value_type == "FT" else lines
+
+
+def _coded(exam: Exam) -> str:
+    return f"{escaped(exam.code)}^{escaped(exam.words)}^{escaped(exam.scheme)}"
+
+
+def _named(person: Person | None, separator: str) -> str:
+    return "" if person is None else f"{escaped(person.number)}{separator}{escaped(person.name)}"
+
+
+def _numbered(exams: Sequence[Exam]) -> list[tuple[int, Exam]]:
+    return list(enumerate(exams or (Exam("", "", ""),), start=1))
+
+
+def _segment(*fields: str) -> str:
+    return "|".join(fields).rstrip("|")
+
+
+def instant(moment: datetime | None) -> str:
+    """Write an instant as the clock in London shows it, with its offset (HL7 v2, TS); nothing for None."""
+    return "" if moment is None else moment.astimezone(LONDON).strftime("%Y%m%d%H%M%S%z")
+
+
+def escaped(text: str) -> str:
+    r"""Escape the separators in a text; what cannot be printed becomes a space."""
+    return "".join(_ESCAPES.get(one, one) for one in _UNPRINTABLE.sub(" ", text))

@@ -1,0 +1,51 @@
+"""Stops an item's turnaround clock: when its verified report is available to the referrer, at home.
+
+It must not decide that a report is there; its callers do, and say what tells them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row, exists, func, select, update
+
+from worklist.db.tables.network import ris
+from worklist.db.tables.work import item
+from worklist.moves import append_item_event
+
+
+class ReportedSource(StrEnum):
+    """What says that a final report is available at home."""
+
+    ACKNOWLEDGED = "acknowledged"  # the home RIS took our message
+    HOME_REPORT = "home-report"  # the home RIS has a final report of its own
+    VERIFIED = "verified"  # no home RIS would tell: the verification itself
+    PERSON = "person"  # somebody saw to it
+
+
+def waits_for_home(connection: Connection, trust: str, *, has_words: bool) -> bool:
+    """Whether a verified report is available only when a home RIS of the trust says so.
+
+    Words that are here it must take from us; words that were written in it, it sends, if it sends any.
+    """
+    says_so = ris.c.host.is_not(None) if has_words else ris.c.sends_reports
+    return bool(connection.scalar(select(exists().where(ris.c.trust_ods == trust, says_so))))
+
+
+def stop_clock(
+    connection: Connection, row: Row[Any], at: datetime | None, source: ReportedSource, *, by: str = ""
+) -> bool:
+    """Stop the clock of a locked item at an instant (None: now), unless it stands already; gives whether it did."""
+    stopped = connection.execute(
+        update(item)
+        .where(item.c.id == row.id, item.c.reported_at.is_(None))
+        .values(reported_at=func.radpool_now() if at is None else at, reported_source=source.value)
+        .returning(item)
+    ).one_or_none()
+    if stopped is None:
+        return False
+    dimensions = {"reported_at": stopped.reported_at.isoformat(), "source": source.value, "by": by}
+    append_item_event(connection, stopped, "item.available", dimensions=dimensions)
+    return True
