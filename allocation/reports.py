@@ -144,7 +144,7 @@ def _move(connection: Connection, held: Held, given: ReportGiven, report_id: int
             verified_at=func.radpool_now(),
         )
         if not waits_for_home(connection, held.item.trust_ods, has_words=given.text is not None):
-            stop_clock(connection, moved, None, ReportedSource.VERIFIED)
+            stop_clock(connection, moved, moved.verified_at, ReportedSource.VERIFIED)
     elif given.status is ReportStatus.ADDENDUM:
         if held.claim.ended_at is None:
             _finish(connection, held)

@@ -1,0 +1,214 @@
+"""A home RIS over a real socket takes our messages: once, in order, and after it was away."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import text
+
+from allocation.reports import ReportGiven
+from hl7_listener.delivery.courier import Patience, Post
+from tests.allocation.claims.claiming import claimed_by, report
+from tests.builders import arrive, patient_called
+from tests.conftest import Database
+from tests.free_ports import free_port
+from tests.hl7_listener.delivery.home_ris import answer, control_id_of, home_ris
+from tests.hl7_listener.delivery.telling import (
+    at_home,
+    courier_of,
+    deliver,
+    item_row,
+    line_of,
+    open_exceptions,
+    put_in_line,
+    verify,
+)
+from worklist.reading import ReportStatus
+from worklist.sequencer import sequence
+
+PATIENT = patient_called("Okafor")
+
+
+def test_a_report_reaches_its_ris_with_its_patient_its_accession_and_its_words(network: Database) -> None:
+    with home_ris() as ris:
+        at_home(network, ris.port)
+        arrive(network, accession="000123", patient=PATIENT)
+        item_id = verify(network, "No fracture.", alerts=("critical",))
+        assert deliver(network) == 1
+    [message] = ris.taken
+    by_name = {segment[0]: segment for segment in message}
+    assert by_name["MSH"][8] == "ORU^R01"
+    assert by_name["PID"][3] == "P-Okafor^^^TEST^PI"
+    assert by_name["PID"][5] == "Okafor^Sam"
+    assert by_name["ORC"][3] == "000123"
+    assert by_name["OBR"][4].startswith("XHANL^")
+    assert by_name["OBR"][32] == "C7000002&Dr Hart" or by_name["OBR"][32].endswith("Hart")
+    assert [segment[5] for segment in message if segment[0] == "OBX"] == ["No fracture.", "critical^critical^RADPOOL"]
+    assert item_row(network, item_id).reported_source == "acknowledged"
+
+
+def test_an_addendum_follows_its_report_and_comes_with_it(network: Database) -> None:
+    with home_ris() as ris:
+        at_home(network, ris.port)
+        arrive(network)
+        made = claimed_by(network, "hart")
+        report(network, "hart", made, ReportGiven(ReportStatus.VERIFIED, "Clear."))
+        report(network, "hart", made, ReportGiven(ReportStatus.ADDENDUM, "But small."))
+        assert deliver(network) == 2
+    assert [[one[5] for one in message if one[0] == "OBX"] for message in ris.taken] == [
+        ["Clear."],
+        ["Clear.", "But small."],
+    ]
+
+
+def test_what_the_ris_did_not_answer_is_sent_again_under_the_same_control_id(network: Database) -> None:
+    silent = iter([True, False])
+    with home_ris(lambda message: None if next(silent) else answer("AA", message)) as ris:
+        at_home(network, ris.port)
+        arrive(network)
+        verify(network)
+        assert deliver(network) == 0
+        assert line_of(network)[0].last_answer == "no answer"
+        _make_due(network)
+        assert deliver(network) == 1
+    assert len({control_id_of(message) for message in ris.heard}) == 1
+    assert len(ris.heard) == 2
+
+
+def test_an_answer_to_another_message_is_not_taken_for_ours(network: Database) -> None:
+    with home_ris(lambda message: answer("AA", message).replace(control_id_of(message), "other")) as ris:
+        at_home(network, ris.port)
+        arrive(network)
+        verify(network)
+        assert deliver(network) == 0
+    assert line_of(network)[0].state == "waiting"
+
+
+def test_a_ris_that_is_away_takes_nothing_out_of_the_line(network: Database) -> None:
+    at_home(network, free_port())
+    arrive(network)
+    verify(network)
+    put_in_line(network)
+    with pytest.raises(OSError):
+        courier_of(network).deliver()
+    assert (line_of(network)[0].state, line_of(network)[0].attempts) == ("waiting", 0)
+
+
+def test_a_report_without_an_accession_number_is_for_a_person_and_goes_out_when_it_has_one(network: Database) -> None:
+    with home_ris() as ris:
+        at_home(network, ris.port)
+        item_id = arrive(network)
+        with network.owner.begin() as connection:
+            connection.execute(text("UPDATE order_identity SET accession_number = NULL"))
+        verify(network)
+        assert deliver(network) == 0
+        assert (line_of(network)[0].state, open_exceptions(network)) == ("dead", ["report-undelivered"])
+        with network.owner.begin() as connection:
+            connection.execute(text("UPDATE order_identity SET accession_number = '000123'"))
+        from hl7_listener.delivery.line import line_up_again
+
+        with network.app.begin() as connection:
+            line_up_again(connection, line_of(network)[0].id, by="pat")
+        assert deliver(network) == 1
+    assert item_row(network, item_id).reported_source == "acknowledged"
+
+
+def test_every_read_for_a_message_and_every_acknowledgement_is_in_the_audit(network: Database) -> None:
+    with home_ris() as ris:
+        at_home(network, ris.port)
+        arrive(network)
+        item_id = verify(network)
+        deliver(network)
+    with network.owner.connect() as connection:
+        rows = connection.execute(
+            text("SELECT actor, action FROM audit.entry WHERE :item = ANY(items) ORDER BY at"), {"item": item_id}
+        ).all()
+    assert [tuple(row) for row in rows][-2:] == [
+        ("ris:RIS_A", "report read to be sent"),
+        ("ris:RIS_A", "report acknowledged"),
+    ]
+
+
+class TestPost:
+    """The couriers of all RIS, in their threads."""
+
+    def test_a_ris_that_is_away_stops_no_other_and_gets_its_messages_when_it_is_back(self, network: Database) -> None:
+        port = free_port()
+        at_home(network, port)
+        with home_ris() as other:
+            at_home(network, other.port, facility="RIS_B")
+            with _posting(network):
+                arrive(network, trust="RXA")
+                arrive(network, trust="RXB")
+                verify(network)
+                verify(network)
+                _wait(lambda: len(other.taken) == 1)
+                with home_ris(port=port) as ris:
+                    _wait(lambda: len(ris.taken) == 1)
+
+    def test_a_ris_that_moves_is_found_where_it_is_now(self, network: Database) -> None:
+        at_home(network, free_port())
+        with home_ris() as ris, _posting(network) as post:
+            arrive(network)
+            verify(network)
+            at_home(network, ris.port)
+            post.refresh()
+            _wait(lambda: len(ris.taken) == 1)
+
+    def test_a_ris_killed_between_taking_and_answering_has_each_message_once_by_its_control_id(
+        self, network: Database
+    ) -> None:
+        port = free_port()
+        at_home(network, port)
+        ids: set[str] = set()
+        with _posting(network):
+            for number in range(6):
+                with home_ris(port=port) as ris:
+                    arrive(network)
+                    verify(network)
+                    _wait(lambda ris=ris: len(ris.heard) >= 1)  # type: ignore[misc]
+                ids |= {control_id_of(message) for message in ris.taken}
+                assert len(ids) >= number
+            with home_ris(port=port) as ris:
+                _wait(lambda: all(row.state == "acknowledged" for row in line_of(network)))
+                ids |= {control_id_of(message) for message in ris.taken}
+        assert ids == {row.control_id for row in line_of(network)}
+        assert len(ids) == 6
+
+
+@contextmanager
+def _posting(database: Database) -> Iterator[Post]:
+    stop = threading.Event()
+    post = Post(database.app, Patience(connect=1.0, answer=2.0, lease=1.0, away=0.2), stop)
+
+    def run() -> None:
+        while not stop.is_set():
+            sequence(database.app)
+            post.step()
+            stop.wait(0.02)
+
+    post.refresh()
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield post
+    finally:
+        stop.set()
+        thread.join()
+        post.end()
+
+
+def _wait(condition, seconds: float = 60.0) -> None:  # type: ignore[no-untyped-def]
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.02)
+
+
+def _make_due(database: Database) -> None:
+    with database.owner.begin() as connection:
+        connection.execute(text("UPDATE delivery SET next_attempt_at = radpool_now() WHERE state = 'waiting'"))
