@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
@@ -46,11 +47,15 @@ ALERTS = ("critical", "urgent", "cancer", "unexpected-significant")
 
 @dataclass(frozen=True, slots=True)
 class ReportGiven:
-    """What a reporter sends; `text` None where the words are written in the home RIS."""
+    """What a reporter sends; `text` None where the words are written in the home RIS.
+
+    `at_home_since` (aware) is since when the home RIS has it, where it was the RIS that told of it.
+    """
 
     status: ReportStatus
     text: str | None = None
     alerts: tuple[str, ...] = ()
+    at_home_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,7 @@ def file_report(
         raise StillArriving(held.item.id)
     report_id = _write(connection, held, given, superseded=False)
     check_needed = verdict.level is Level.TRAINEE
-    _move(connection, held, given, report_id, check_needed=check_needed)
+    _move(connection, actor, held, given, report_id, check_needed=check_needed)
     audit.append(
         connection,
         actor,
@@ -123,7 +128,9 @@ def _require(verdict: Verdict, given: ReportGiven, held: Held) -> None:
         raise NotEligible(reasons)
 
 
-def _move(connection: Connection, held: Held, given: ReportGiven, report_id: int, *, check_needed: bool) -> None:
+def _move(
+    connection: Connection, actor: str, held: Held, given: ReportGiven, report_id: int, *, check_needed: bool
+) -> None:
     dimensions = {
         "report": report_id,
         "status": given.status.value,
@@ -143,7 +150,9 @@ def _move(connection: Connection, held: Held, given: ReportGiven, report_id: int
             dimensions={**dimensions, **payable_facts(connection, held.claim, held.item)},
             verified_at=func.radpool_now(),
         )
-        if not waits_for_home(connection, held.item.trust_ods, has_words=given.text is not None):
+        if given.at_home_since is not None:
+            stop_clock(connection, moved, given.at_home_since, ReportedSource.HOME_REPORT, by=actor)
+        elif not waits_for_home(connection, held.item.trust_ods, has_words=given.text is not None):
             stop_clock(connection, moved, moved.verified_at, ReportedSource.VERIFIED)
     elif given.status is ReportStatus.ADDENDUM:
         if held.claim.ended_at is None:

@@ -7,10 +7,11 @@ is refused. It must not read messages.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
+from hl7_listener.delivery.wording import Wording
 from hl7_listener.fault import MessageFault
 from hl7_listener.header import codec_of
 from hl7_listener.messages import parts_of
@@ -72,28 +73,6 @@ _REPORT_STATUSES: dict[str, HomeReportStatus | None] = {
 }
 
 
-class Sent(BaseModel):
-    """How a home RIS wants our messages.
-
-    - `version`, and whom MSH-3 to MSH-5 name; MSH-6 is its sending facility.
-    - `lock_taken`, `lock_released`, `reported`: the words of ORC-5.
-    - `value_type` of the words of a report: `FT`, one formatted value, or `TX`, a line of text each.
-    - `report_id_in_obr_3`: our id of the report in OBR-3, instead of the accession number.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    version: Literal["2.4", "2.5", "2.5.1"] = "2.4"
-    application: str = "RADPOOL"
-    facility: str = "RADPOOL"
-    receiving_application: str = ""
-    lock_taken: str = "IP"
-    lock_released: str = "SC"
-    reported: str = "CM"
-    value_type: Literal["FT", "TX"] = "FT"
-    report_id_in_obr_3: bool = False
-
-
 class Dialect(BaseModel):
     """The dialect of one home RIS.
 
@@ -127,8 +106,10 @@ class Dialect(BaseModel):
     report_status_fields: tuple[Field, ...] = ("OBR-25", "OBX-11", "ORC-5")
     report_statuses: dict[str, HomeReportStatus | None] = _REPORT_STATUSES
     reported_at_fields: tuple[Field, ...] = ("OBR-22",)
+    reporter_fields: tuple[Field, ...] = ("OBR-32", "OBX-16")
+    reporters: dict[str, str] = {}
     patient_issuer: str | None = None
-    sent: Sent = Sent()
+    sent: Wording = Wording()
 
     def segments(self) -> frozenset[str]:
         """Give the segments in which this dialect looks."""
@@ -141,6 +122,7 @@ class Dialect(BaseModel):
             *self.clinical_question_fields,
             *self.report_status_fields,
             *self.reported_at_fields,
+            *self.reporter_fields,
         )
         return frozenset({"PID", "ORC", "OBR", *(parts_of(field)[0] for field in fields)})
 
@@ -163,6 +145,7 @@ def read_dialect(overrides: Mapping[str, Any]) -> Dialect:
             "controls": _together(_CONTROLS, given.controls),
             "urgencies": _together(_URGENCIES, given.urgencies),
             "report_statuses": _together(_REPORT_STATUSES, given.report_statuses),
+            "reporters": _together({}, given.reporters),
             "settings": {
                 field: _together(_PATIENT_CLASSES if field == "PV1-2" else {}, given.settings.get(field, {}))
                 for field in given.setting_fields

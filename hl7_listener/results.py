@@ -51,7 +51,18 @@ def _report(group: Group, message: Message, dialect: Dialect, received_at: datet
         patient=patient_of(group, dialect, faults),
         status=_status(group, dialect),
         reported_at=next((moment for moment in times if moment is not None), None),
+        reporter=_reporter(group, dialect),
     )
+
+
+def _reporter(group: Group, dialect: Dialect) -> str | None:
+    """Give who reported, in the words of the dialect; of a name's parts the first is the identifier."""
+    for field in dialect.reporter_fields:
+        for repetition in group.repetitions(field):
+            stated = repetition[0][0]
+            if stated is not None:
+                return dialect.reporters.get(stated.upper(), stated)
+    return None
 
 
 def _status(group: Group, dialect: Dialect) -> HomeReportStatus:
@@ -77,5 +88,6 @@ def _together(known: HomeReport, other: HomeReport) -> HomeReport:
     return replace(
         known,
         status=_weakest({known.status, other.status}),
+        reporter=known.reporter if known.reporter == other.reporter else None,
         reported_at=max(times, key=lambda moment: moment.at, default=None),
     )

@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from allocation.home_finals import take_home_report
 from hl7_listener.acknowledgement import UNREADABLE, Code, acknowledgement
 from hl7_listener.dialect import Dialect, DialectNotValid, read_dialect
 from hl7_listener.fault import Condition, MessageFault
@@ -32,7 +33,6 @@ from hl7_listener.results import read_home_reports
 from worklist.clock import now
 from worklist.db.tables.network import ris
 from worklist.doubts import open_doubt
-from worklist.intake.home_reports import receive_home_report
 from worklist.intake.orders import Outcome, receive_order
 
 #: A message whose transaction met another one's is tried this often before its sender is asked to.
@@ -153,7 +153,7 @@ def _orders(octets: bytes, header: Header, trust: str, dialect: Dialect, receive
 
 def _home_reports(octets: bytes, header: Header, trust: str, dialect: Dialect, received_at: datetime) -> list[_Act]:
     reports = read_home_reports(octets, header, trust, dialect, received_at)
-    return [partial(receive_home_report, report=one) for one in reports]
+    return [partial(take_home_report, report=one) for one in reports]
 
 
 def _unsupported(header: Header) -> MessageFault:

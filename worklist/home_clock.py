@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, exists, func, select, update
+from sqlalchemy import Connection, Row, exists, func, or_, select, update
 
 from worklist.db.tables.network import ris
 from worklist.db.tables.work import item
@@ -37,11 +37,15 @@ def waits_for_home(connection: Connection, trust: str, *, has_words: bool) -> bo
 def stop_clock(
     connection: Connection, row: Row[Any], at: datetime | None, source: ReportedSource, *, by: str = ""
 ) -> bool:
-    """Stop the clock of a locked item at an instant (None: now), unless it stands already; gives whether it did."""
+    """Stop the clock of a locked item at an aware instant (None: now); gives whether that changed anything.
+
+    The earliest instant counts, whichever is heard of first.
+    """
+    instant = func.radpool_now() if at is None else at
     stopped = connection.execute(
         update(item)
-        .where(item.c.id == row.id, item.c.reported_at.is_(None))
-        .values(reported_at=func.radpool_now() if at is None else at, reported_source=source.value)
+        .where(item.c.id == row.id, or_(item.c.reported_at.is_(None), item.c.reported_at > instant))
+        .values(reported_at=instant, reported_source=source.value)
         .returning(item)
     ).one_or_none()
     if stopped is None:

@@ -27,6 +27,7 @@ from allocation.pay.rate_card import (
     Window,
     card_in_force,
 )
+from allocation.session import SessionKind
 from worklist import events
 from worklist.bank_holidays import england_bank_holidays
 from worklist.db.tables.claims import claim
@@ -39,6 +40,7 @@ from worklist.item import Move
 CONSUMER = "pay"
 #: Work claimed in session and verified this long after its end pays without question.
 GRACE = timedelta(minutes=60)
+_REPORTED_MEANWHILE = "the home RIS reported it while it was being read here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,13 @@ class Difference:
 
 
 def post(connection: Connection, one: Event) -> None:
-    """Post what a verified report earns; other events, unpaid time and what was posted before earn nothing."""
+    """Post what a verified report earns; other events, unpaid time and what was posted before earn nothing.
+
+    Work that was ended because its item was reported at home is held: a person says what it earns.
+    """
+    if one.kind == Move.REPORTED_AT_HOME.value:
+        _hold_interrupted(connection, one)
+        return
     due = earnings(connection, one)
     if due is None or connection.scalar(_DEALT_WITH, {"report": due.report_id}):
         return
@@ -80,6 +88,17 @@ def post(connection: Connection, one: Event) -> None:
         item_id=one.item_id,
         dimensions={"report": due.report_id, "reporter": due.claim.reporter_id, "pence": due.price.total_pence},
     )
+
+
+def _hold_interrupted(connection: Connection, one: Event) -> None:
+    """Hold the pay of claims in paid sessions that a report of the home RIS ended."""
+    for made in connection.execute(_INTERRUPTED, {"claims": list(one.dimensions.get("claims_ended", ()))}):
+        if not SessionKind(made.kind).pays_per_report or connection.scalar(_HELD, {"claim": made.id}):
+            continue
+        values = {"claim_id": made.id, "reporter_id": made.reporter_id, "reason": _REPORTED_MEANWHILE}
+        connection.execute(insert(held_pay).values(**values, event_position=one.position))
+        dimensions = {"claim": made.id, "reporter": made.reporter_id, "reason": _REPORTED_MEANWHILE}
+        events.append(connection, "pay.held", trust=one.trust, item_id=one.item_id, dimensions=dimensions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +271,11 @@ _DEALT_WITH = text(
     "SELECT EXISTS (SELECT FROM pay_line WHERE report_id = :report)"
     " OR EXISTS (SELECT FROM held_pay WHERE report_id = :report)"
 )
+_INTERRUPTED = text(
+    "SELECT c.id, c.reporter_id, s.kind FROM claim c JOIN reporting_session s ON s.id = c.session_id"
+    " WHERE c.id = ANY(:claims) ORDER BY c.id"
+)
+_HELD = text("SELECT EXISTS (SELECT FROM held_pay WHERE claim_id = :claim)")
 _PAID_TO = text("SELECT position FROM consumer_checkpoint WHERE consumer = :consumer")
 _PARKED = text("SELECT position FROM parked_event WHERE consumer = :consumer")
 _WRONG_REVERSALS = text(

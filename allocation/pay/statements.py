@@ -106,9 +106,9 @@ def held(connection: Connection, *, reporter_id: int | None = None, trust: str |
     statement = (
         select(held_pay.c.id, reporter.c.code.label("reporter"), held_pay.c.reason, held_pay.c.held_at)
         .join(reporter, reporter.c.id == held_pay.c.reporter_id)
-        .join(report, report.c.id == held_pay.c.report_id)
-        .join(claim, claim.c.id == report.c.claim_id)
-        .join(item, item.c.id == report.c.item_id)
+        .outerjoin(report, report.c.id == held_pay.c.report_id)
+        .join(claim, claim.c.id == func.coalesce(held_pay.c.claim_id, report.c.claim_id))
+        .join(item, item.c.id == claim.c.item_id)
         .join(reporting_session, reporting_session.c.id == claim.c.session_id)
         .join(engagement, engagement.c.id == reporting_session.c.engagement_id)
         .where(held_pay.c.settled_at.is_(None))

@@ -114,7 +114,7 @@ class Courier:
             if telling is None:
                 answer = Answer(Verdict.NEVER, "the item has no accession number")
             else:
-                answer = self._ask(write(telling, self._home.dialect), taken)
+                answer = self._ask(write(telling, self._home.dialect.sent, self._home.dialect.character_set), taken)
             with self._engine.begin() as connection:
                 state = line.note_answer(connection, taken, answer)
             if state is DeliveryState.ACKNOWLEDGED:

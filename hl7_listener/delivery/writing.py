@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from hl7_listener.dialect import Dialect
+from hl7_listener.delivery.wording import Wording
 from hl7_listener.header import codec_of
 from worklist.local_time import LONDON
 from worklist.reading import ReportStatus
@@ -91,16 +91,15 @@ class Telling:
     alerts: tuple[str, ...] = ()
 
 
-def write(telling: Telling, dialect: Dialect) -> bytes:
-    """Write a message in the character set of the dialect, or in Unicode where that cannot say it."""
-    character_set = dialect.character_set
-    content = _report(telling, dialect) if _is_report(telling) else _order(telling, dialect)
+def write(telling: Telling, wording: Wording, character_set: str) -> bytes:
+    """Write a message in a character set of HL7 table 0211, or in Unicode where that cannot say it."""
+    content = _report(telling, wording) if _is_report(telling) else _order(telling, wording)
     body = "\r".join([_patient(telling.patient), *content])
     try:
         body.encode(codec_of(character_set, "character_set"))
     except UnicodeEncodeError:
         character_set = _UNICODE
-    message = f"{_header(telling, dialect, character_set)}\r{body}\r"
+    message = f"{_header(telling, wording, character_set)}\r{body}\r"
     return message.encode(codec_of(character_set, "character_set"), "replace")
 
 
@@ -108,22 +107,21 @@ def _is_report(telling: Telling) -> bool:
     return telling.notice is Notice.REPORT
 
 
-def _header(telling: Telling, dialect: Dialect, character_set: str) -> str:
-    sent = dialect.sent
+def _header(telling: Telling, wording: Wording, character_set: str) -> str:
     kind = "ORU^R01" if _is_report(telling) else "ORM^O01"
     return _segment(
         "MSH",
         "^~\\&",
-        escaped(sent.application),
-        escaped(sent.facility),
-        escaped(sent.receiving_application),
+        escaped(wording.application),
+        escaped(wording.facility),
+        escaped(wording.receiving_application),
         escaped(telling.facility),
         instant(telling.made_at),
         "",
         kind,
         telling.control_id,
         "P",
-        sent.version,
+        wording.version,
         *[""] * 5,
         character_set,
     )
@@ -140,12 +138,11 @@ def _patient(patient: Patient) -> str:
     return _segment("PID", "1", "", "~".join(identifiers), "", name, "", born, escaped(patient.sex or ""))
 
 
-def _order(telling: Telling, dialect: Dialect) -> list[str]:
-    sent = dialect.sent
+def _order(telling: Telling, wording: Wording) -> list[str]:
     status = {
-        Notice.LOCK_TAKEN: sent.lock_taken,
-        Notice.LOCK_RELEASED: sent.lock_released,
-        Notice.REPORTED: sent.reported,
+        Notice.LOCK_TAKEN: wording.lock_taken,
+        Notice.LOCK_RELEASED: wording.lock_released,
+        Notice.REPORTED: wording.reported,
     }[telling.notice]
     common = _segment(
         "ORC",
@@ -158,28 +155,28 @@ def _order(telling: Telling, dialect: Dialect) -> list[str]:
         instant(telling.made_at),
     )
     result = _STATUSES[telling.status] if telling.notice is Notice.REPORTED and telling.status else ""
-    return [common, *(_request(number, telling, exam, dialect, result) for number, exam in _numbered(telling.exams))]
+    return [common, *(_request(number, telling, exam, wording, result) for number, exam in _numbered(telling.exams))]
 
 
-def _report(telling: Telling, dialect: Dialect) -> list[str]:
+def _report(telling: Telling, wording: Wording) -> list[str]:
     """Write a result: the words stand with the first exam, the others of the accession refer to it."""
     assert telling.status is not None
-    order_status = dialect.sent.reported if telling.status is not ReportStatus.PRELIMINARY else dialect.sent.lock_taken
+    order_status = wording.reported if telling.status is not ReportStatus.PRELIMINARY else wording.lock_taken
     placer = escaped(telling.placer_order_number or "")
     segments = [_segment("ORC", "RE", placer, escaped(telling.accession_number), "", order_status)]
     for position, exam in _numbered(telling.exams):
-        segments.append(_request(position, telling, exam, dialect, _STATUSES[telling.status]))
+        segments.append(_request(position, telling, exam, wording, _STATUSES[telling.status]))
         if position == 1:
-            segments += _observations(telling, _values(telling, exam, dialect))
+            segments += _observations(telling, _values(telling, exam, wording))
         else:
             reference = f"Reported with {escaped(telling.exams[0].words or telling.exams[0].code)}"
-            segments += _observations(telling, [(dialect.sent.value_type, _coded(exam), reference, telling.status)])
+            segments += _observations(telling, [(wording.value_type, _coded(exam), reference, telling.status)])
     return segments
 
 
-def _request(position: int, telling: Telling, exam: Exam, dialect: Dialect, status: str) -> str:
+def _request(position: int, telling: Telling, exam: Exam, wording: Wording, status: str) -> str:
     filler = telling.accession_number
-    if dialect.sent.report_id_in_obr_3 and telling.report_id is not None:
+    if wording.report_id_in_obr_3 and telling.report_id is not None:
         filler = str(telling.report_id)
     return _segment(
         "OBR",
@@ -205,18 +202,18 @@ def _request(position: int, telling: Telling, exam: Exam, dialect: Dialect, stat
 _Value = tuple[str, str, str, ReportStatus]
 
 
-def _values(telling: Telling, exam: Exam, dialect: Dialect) -> list[_Value]:
+def _values(telling: Telling, exam: Exam, wording: Wording) -> list[_Value]:
     """Give the words: one formatted value each, or one line of text each, as the RIS takes them; and the alerts."""
     assert telling.status is not None
     words: list[_Value] = [
         (
-            dialect.sent.value_type,
+            wording.value_type,
             _coded(exam) + (_ADDENDUM if one.status is ReportStatus.ADDENDUM else ""),
             part,
             one.status,
         )
         for one in telling.words
-        for part in _parts(one.body, dialect)
+        for part in _parts(one.body, wording)
     ]
     alerts = [
         ("CE", "ALERT^Alert^RADPOOL", f"{escaped(alert)}^{escaped(alert)}^RADPOOL", telling.status)
@@ -246,9 +243,9 @@ def _observations(telling: Telling, values: Sequence[_Value]) -> list[str]:
     ]
 
 
-def _parts(body: str, dialect: Dialect) -> list[str]:
+def _parts(body: str, wording: Wording) -> list[str]:
     lines = [escaped(line) for line in _LINES.split(body.rstrip())]
-    return ["\\.br\\".join(lines)] if dialect.sent.value_type == "FT" else lines
+    return ["\\.br\\".join(lines)] if wording.value_type == "FT" else lines
 
 
 def _coded(exam: Exam) -> str:

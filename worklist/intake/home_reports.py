@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, select, text, update
 
 from worklist import audit
 from worklist.clock import now
@@ -20,6 +20,7 @@ from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.log import event
 from worklist.db.tables.work import item
 from worklist.doubts import open_doubt
+from worklist.home_clock import ReportedSource, stop_clock
 from worklist.intake.accessions import item_of_accession, lock_accession, open_item
 from worklist.intake.orders import Message, Outcome
 from worklist.intake.patients import can_be_patient_of, record_patient
@@ -43,13 +44,18 @@ class HomeReportStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HomeReport:
-    """That the home RIS has a report of an accession; `reported_at` is when it says that it stood."""
+    """That the home RIS has a report of an accession.
+
+    `reported_at` is when it says that it stood, `reporter` who reported it: a professional registration or a
+    reporter's code.
+    """
 
     message: Message
     accession_number: str
     patient: PatientAsSent
     status: HomeReportStatus
     reported_at: LocalTime | None = None
+    reporter: str | None = None
 
 
 def receive_home_report(connection: Connection, report: HomeReport) -> Outcome:
@@ -80,9 +86,9 @@ def receive_home_report(connection: Connection, report: HomeReport) -> Outcome:
 
 
 def _end_work_here(connection: Connection, row: Row[Any], report: HomeReport) -> Outcome:
+    stood = stood_at(report, now(connection))
     if row.state in (ItemState.VERIFIED, ItemState.ADDENDUM):
-        return Outcome.KEPT_OUT
-    stood = _stood_at(report, now(connection))
+        return _confirm(connection, row, report, stood)
     when = {
         "reported_at_as_sent": stood.as_sent,
         "zone": stood.zone,
@@ -93,12 +99,18 @@ def _end_work_here(connection: Connection, row: Row[Any], report: HomeReport) ->
         if row.reported_at is not None and row.reported_at <= stood.at:
             return Outcome.REPEATED
         # The first final report stops the clock, whichever of several is heard of first.
-        connection.execute(update(item).where(item.c.id == row.id).values(reported_at=stood.at))
+        values = {"reported_at": stood.at, "reported_source": ReportedSource.HOME_REPORT.value}
+        connection.execute(update(item).where(item.c.id == row.id).values(**values))
         append_item_event(connection, row, "item.reported-at-home-earlier", dimensions=when)
         return Outcome.APPLIED
     ended = withdraw_readings(connection, row.id)
     make_move(
-        connection, row, Move.REPORTED_AT_HOME, dimensions={**when, "claims_ended": list(ended)}, reported_at=stood.at
+        connection,
+        row,
+        Move.REPORTED_AT_HOME,
+        dimensions={**when, "claims_ended": list(ended)},
+        reported_at=stood.at,
+        reported_source=ReportedSource.HOME_REPORT.value,
     )
     if ended:
         _doubt(
@@ -107,7 +119,23 @@ def _end_work_here(connection: Connection, row: Row[Any], report: HomeReport) ->
     return Outcome.APPLIED
 
 
-def _stood_at(report: HomeReport, moment: datetime) -> LocalTime:
+def _confirm(connection: Connection, row: Row[Any], report: HomeReport, stood: LocalTime) -> Outcome:
+    """Take a final report of the home RIS for what it has of ours: then it is available there.
+
+    What it says of words that came from us is when we wrote them: its message tells when it had them.
+    """
+    verified = connection.execute(_VERIFIED, {"item": row.id}).one_or_none()
+    ours = verified is not None and verified.has_words
+    at = max(stood.at, report.message.made_at) if ours else stood.at
+    of_another = verified is not None and report.reporter is not None and report.reporter.upper() not in verified.names
+    if of_another or (ours and at < row.verified_at):
+        _doubt(connection, row, "reported-twice", "the home RIS has a final report of its own beside ours")
+    if not stop_clock(connection, row, at, ReportedSource.HOME_REPORT, by=f"ris:{report.message.facility}"):
+        return Outcome.KEPT_OUT
+    return Outcome.APPLIED
+
+
+def stood_at(report: HomeReport, moment: datetime) -> LocalTime:
     """Give when the report stood: as it says, else when the message was made; never a time in the future."""
     made_at = report.message.made_at
     candidates = (report.reported_at, LocalTime(made_at.isoformat(), "UTC", 0, _MESSAGE_TIME, made_at))
@@ -139,3 +167,14 @@ def _note(connection: Connection, row: Row[Any], report: HomeReport) -> Outcome:
 
 def _doubt(connection: Connection, row: Row[Any], kind: str, detail: str) -> None:
     open_doubt(connection, kind, trust=row.trust_ods, item_id=row.id, detail=detail)
+
+
+#: Who verified an item here, by every name that a RIS may know them by, and whether the words are from here.
+_VERIFIED = text("""
+SELECT ARRAY(SELECT upper(r.code) UNION SELECT upper(g.number) FROM registration g WHERE g.reporter_id = r.id) AS names,
+       EXISTS (SELECT FROM report_text t WHERE t.report_id = p.id)
+       OR EXISTS (SELECT FROM delivery d WHERE d.report_id = p.id AND d.notice = 'report') AS has_words
+FROM report p JOIN reporter r ON r.id = p.reporter_id
+WHERE p.item_id = :item AND p.status = 'verified' AND NOT p.superseded
+ORDER BY p.id DESC LIMIT 1
+""")

@@ -24,6 +24,7 @@ from tests.hl7_listener.delivery.telling import (
     verify,
 )
 from tests.worklist.arrivals import a_home_report, take
+from worklist.intake.study import PatientAsSent
 from worklist.reading import ReportStatus
 from worklist.told import DeliveryState
 
@@ -116,11 +117,13 @@ class TestOrder:
         verify(network)
         put_in_line(network)
         first = take_next(network)
-        assert first is not None and first.notice == "lock-taken"
+        assert first is not None
+        assert first.notice == "lock-taken"
         assert take_next(network) is None
         answer(network, first, TAKEN)
         second = take_next(network)
-        assert second is not None and second.notice == "report"
+        assert second is not None
+        assert second.notice == "report"
 
     def test_a_message_that_nobody_settled_comes_back_under_the_same_control_id(self, network: Database) -> None:
         at_home(network, 1)
@@ -142,7 +145,8 @@ class TestOrder:
         put_in_line(network)
         assert answer(network, take_next(network), REJECTED) is DeliveryState.DEAD
         taken = take_next(network)
-        assert taken is not None and taken.notice == "report"
+        assert taken is not None
+        assert taken.notice == "report"
 
     def test_a_report_that_was_given_up_holds_up_what_follows_of_its_item_and_of_no_other(
         self, network: Database
@@ -157,16 +161,19 @@ class TestOrder:
         put_in_line(network)
         assert answer(network, take_next(network), REJECTED) is DeliveryState.DEAD
         taken = take_next(network)
-        assert taken is not None and taken.item_id == other
+        assert taken is not None
+        assert taken.item_id == other
         answer(network, taken, TAKEN)
         assert take_next(network) is None
         with network.app.begin() as connection:
             line.line_up_again(connection, line_of(network)[0].id, by="pat")
         again = take_next(network)
-        assert again is not None and again.attempt == 1
+        assert again is not None
+        assert again.attempt == 1
         answer(network, again, TAKEN)
         addendum = take_next(network)
-        assert addendum is not None and addendum.item_id == made.item_id
+        assert addendum is not None
+        assert addendum.item_id == made.item_id
 
 
 class TestTheClock:
@@ -295,9 +302,7 @@ def _forget(database: Database, *, days: float) -> int:
         return line.forget_words(connection, after_days=days)
 
 
-def _patient_of(database: Database, item_id: int):  # type: ignore[no-untyped-def]
-    from worklist.intake.study import PatientAsSent
-
+def _patient_of(database: Database, item_id: int) -> PatientAsSent:
     with database.owner.connect() as connection:
         row = connection.execute(
             text("SELECT p.* FROM patient p JOIN item i ON i.patient_id = p.id WHERE i.id = :item"), {"item": item_id}

@@ -41,8 +41,13 @@ def telling(notice: Notice = Notice.REPORT, **changes: Any) -> Telling:
     return Telling(**{**stated, **changes})
 
 
+def written(one: Telling, **dialect: Any) -> bytes:
+    stated = read_dialect(dialect)
+    return write(one, stated.sent, stated.character_set)
+
+
 def segments(one: Telling, **dialect: Any) -> list[str]:
-    octets = write(one, read_dialect(dialect))
+    octets = written(one, **dialect)
     codec = "utf-8" if b"UNICODE UTF-8" in octets else "latin_1"
     return octets.decode(codec).removesuffix("\r").split("\r")
 
@@ -113,9 +118,9 @@ def test_a_dialect_has_its_own_words_and_lines() -> None:
 
 
 def test_words_that_the_character_set_cannot_say_are_sent_in_unicode_and_the_header_says_so() -> None:
-    octets = write(telling(words=(Words(VERIFIED, "5 µm"),)), read_dialect({}))
+    octets = written(telling(words=(Words(VERIFIED, "5 µm"),)))
     assert (b"8859/1" in octets, "5 µm".encode("latin_1") in octets) == (True, True)
-    octets = write(telling(words=(Words(VERIFIED, "≥ 5 mm"),)), read_dialect({}))
+    octets = written(telling(words=(Words(VERIFIED, "≥ 5 mm"),)))
     assert (b"UNICODE UTF-8" in octets, "≥ 5 mm".encode() in octets) == (True, True)
 
 
@@ -155,7 +160,7 @@ EVERY = [
 @pytest.mark.parametrize("version", ["2.4", "2.5", "2.5.1"])
 @pytest.mark.parametrize("one", EVERY, ids=lambda one: f"{one.notice}-{one.status}")
 def test_an_independent_parser_reads_the_same_fields(one: Telling, version: str) -> None:
-    text = write(one, read_dialect({"sent": {"version": version}})).decode()
+    text = written(one, sent={"version": version}).decode()
     parsed = parse_message(text, find_groups=True)
     assert isinstance(parsed, Message)
     if one.notice is Notice.REPORT:

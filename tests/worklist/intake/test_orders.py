@@ -208,13 +208,28 @@ def test_a_preliminary_report_at_home_is_written_down_once_and_changes_nothing(n
     assert events_of(network.app).count("item.preliminary-at-home") == 1
 
 
-def test_after_our_own_verified_report_a_final_one_at_home_changes_nothing(network: Database) -> None:
+def test_after_our_own_verified_report_a_later_final_one_at_home_changes_nothing(network: Database) -> None:
     receive_and_complete(network.app, an_object())
-    with network.app.begin() as connection:
-        connection.execute(text("UPDATE item SET state = 'verified', reported_at = radpool_now()"))
+    _verify_by_hand(network)
     before = (the_item(network.app), events_of(network.app), _audited(network))
-    assert take(network.app, a_home_report()) == [Outcome.KEPT_OUT]
+    assert take(network.app, a_home_report(75)) == [Outcome.KEPT_OUT]
     assert (the_item(network.app), events_of(network.app), _audited(network)) == before
+
+
+def test_a_final_one_at_home_that_stood_before_ours_stopped_the_clock_then(network: Database) -> None:
+    receive_and_complete(network.app, an_object())
+    _verify_by_hand(network)
+    assert take(network.app, a_home_report(30), a_home_report(30)) == [Outcome.APPLIED, Outcome.KEPT_OUT]
+    row = the_item(network.app)
+    assert (row.state, row.reported_at) == ("verified", a_home_report(30).message.made_at)
+    assert row.reported_source == "home-report"
+
+
+def _verify_by_hand(network: Database) -> None:
+    with network.app.begin() as connection:
+        connection.execute(
+            text("UPDATE item SET state = 'verified', verified_at = radpool_now(), reported_at = radpool_now()")
+        )
 
 
 def test_the_first_of_several_final_reports_stops_the_clock(network: Database) -> None:
