@@ -30,7 +30,7 @@ from tests.attacks.senders import (
     send_at_last,
     write_files,
 )
-from tests.cli.commanding import children_of, lives, until
+from tests.cli.commanding import all_processes, children_of, lives, until
 from worklist.intake.arrived import digest_of
 
 pytestmark = pytest.mark.skipif(shutil.which("storescu") is None, reason="DCMTK is not installed (apt: dcmtk)")
@@ -143,8 +143,12 @@ def attack(killed: Attacked, folder: Path, chance: random.Random, book: Book, st
 
 
 def strike_after(seconds: float, strike: Callable[[], None]) -> None:
+    """Strike a moment later; a strike that fails is no failure of the sender in whose midst it comes."""
     time.sleep(seconds)
-    strike()
+    try:
+        strike()
+    except OSError as error:
+        raise RuntimeError("nobody was struck") from error
 
 
 def assert_nothing_lost(killed: Attacked, book: Book) -> None:
@@ -196,15 +200,23 @@ def listener(killed: Attacked) -> int:
     return found()[0]
 
 
+def the_fork_server(killed: Attacked, _: random.Random) -> list[int]:
+    """Give what starts workers: those that live are nobody's children then."""
+    return [pid for pid, words in children_of(listener(killed)).items() if "forkserver" in " ".join(words)]
+
+
 def workers(killed: Attacked) -> list[int]:
+    """Give the processes that receive, by their command lines: whose children they are changes."""
+    journal = str(killed.server.data / "journal")
+
     def found() -> list[int]:
-        return sorted(killed.listening_processes() - {listener(killed)})
+        return [pid for pid, words in all_processes().items() if "listener-worker" in words and journal in words]
 
     until(found)
     return found()
 
 
-VICTIMS: tuple[Victims, ...] = (the_acceptor, a_worker, a_worker, acceptor_and_workers)
+VICTIMS: tuple[Victims, ...] = (the_acceptor, a_worker, a_worker, acceptor_and_workers, the_fork_server)
 
 
 def restart_postgresql(killed: Attacked) -> float:

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,14 +100,23 @@ def end(server: Server, how: signal.Signals = signal.SIGTERM) -> int:
 
 def children_of(pid: int) -> dict[int, list[str]]:
     """Give the living children of a process with their command lines."""
+    return _processes(lambda status: f"\nPPid:\t{pid}\n" in status)
+
+
+def all_processes() -> dict[int, list[str]]:
+    """Give every living process with its command line."""
+    return _processes(lambda _: True)
+
+
+def _processes(wanted: Callable[[str], bool]) -> dict[int, list[str]]:
     found = {}
-    for entry in Path("/proc").iterdir():
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
             status = (entry / "status").read_text()
             words = (entry / "cmdline").read_bytes().rstrip(b"\0").decode(errors="replace").replace("\0", " ").split()
         except OSError:
             continue
-        if f"\nPPid:\t{pid}\n" in status and "\nState:\tZ" not in status:
+        if wanted(status) and "\nState:\tZ" not in status:
             found[int(entry.name)] = words
     return found
 
