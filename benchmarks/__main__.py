@@ -6,10 +6,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from benchmarks import claims, ingest
+from benchmarks import claims, hl7, ingest
 from benchmarks.result import Plan, publish
 
-BENCHMARKS = {"claims": claims.run, "ingest": ingest.run}
+BENCHMARKS = {"claims": claims.run, "hl7": hl7.run, "ingest": ingest.run}
 
 
 def main(words: Sequence[str]) -> int:

@@ -14,10 +14,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import text
 
@@ -37,12 +38,16 @@ _PDU_BYTES = 131072
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running storage server: its short name, what it is, its port, and how many objects it says it has."""
+    """A running server: its short name, what it is, its DICOM port, and how many objects it says it has.
+
+    `run` is what radpool says of itself when it is ready: where it listens, and its database.
+    """
 
     name: str
     what: str
     port: int
     kept: Callable[[], int] = lambda: 0
+    run: Mapping[str, Any] = field(default_factory=dict)
 
 
 @contextmanager
@@ -69,7 +74,7 @@ def radpool(folder: Path) -> Iterator[Server]:
                 return int(connection.execute(text("SELECT count(*) FROM instance")).scalar_one())
 
         say(f"radpool: radpool serve --data DIR on {HOST}, embedded PostgreSQL, fsync on")
-        yield Server("radpool", "radpool", int(run["dicom"].rpartition(":")[2]), kept)
+        yield Server("radpool", "radpool", int(run["dicom"].rpartition(":")[2]), kept, run)
         engine.dispose()
     finally:
         _end(process)

@@ -50,6 +50,15 @@ def test_claims_tells_rate_latency_and_what_the_audit_costs() -> None:
     assert "pgbench --no-vacuum" in done.stdout
 
 
+def test_hl7_tells_how_many_orders_are_accepted_and_how_soon_a_study_reported_at_home_is_gone() -> None:
+    done = run("hl7", "--small")
+    rows = {row["id"]: row for row in last_line(done)["rows"]}
+    assert set(rows) == {"hl7.accepted", "hl7.accepted.peer", "hl7.answer.p50", "hl7.answer.p99", "hl7.closed.p99"}
+    assert all(set(row) == KEYS and row["value"] > 0 for row in rows.values())
+    assert (rows["hl7.accepted"]["peer_value"], rows["hl7.closed.p99"]["peer_value"]) == (2000, 1000)
+    assert "240 orders accepted, all of them kept" in done.stdout
+
+
 def test_ingest_compares_with_every_peer_that_is_installed() -> None:
     if shutil.which("storescu") is None:
         pytest.skip("storescu of DCMTK is not installed")
