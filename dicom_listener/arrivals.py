@@ -6,8 +6,9 @@ Each function is one transaction and returns after its commit. It must not know 
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -21,6 +22,7 @@ from dicom_listener.tls import names_same
 from worklist import audit
 from worklist.db.tables.network import source
 from worklist.doubts import open_doubt
+from worklist.feeds import Ear, FeedKind
 from worklist.intake.notices import StepOutcome, note_availability, note_procedure_step
 from worklist.intake.objects import Arrival, Fate, Outcome, take_in
 from worklist.intake.senders import Sender, sender_of
@@ -49,6 +51,7 @@ class Arrivals:
     engine: Engine
     quiet_seconds: float
     called_ae_title: str | None = None
+    ear: Ear = field(default_factory=lambda: Ear(FeedKind.DICOM))
 
     def admit(self, calling_ae_title: str, called_ae_title: str, peer: Peer) -> Source | Rejection:
         """Admit a known AE title from the address or certificate that it is bound to; every refusal is in the audit."""
@@ -86,6 +89,8 @@ class Arrivals:
                 if outcome.fate in {Fate.REFUSED, Fate.FAILED}
             }:
                 _open_refusal(connection, sender, outcome.keyword or "Study", outcome.reason)
+        for title, count in Counter(one.calling_ae_title for one in objects).items():
+            self.ear.hear(title, senders[title].trust, count)
         return [_answer(outcome) for outcome in outcomes]
 
     def note(self, step: ProcedureStep) -> StepAnswer:

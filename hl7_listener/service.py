@@ -11,7 +11,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
@@ -33,6 +33,7 @@ from hl7_listener.results import read_home_reports
 from worklist.clock import now
 from worklist.db.tables.network import ris
 from worklist.doubts import open_doubt
+from worklist.feeds import Ear, FeedKind
 from worklist.intake.orders import Outcome, receive_order
 
 #: A message whose transaction met another one's is tried this often before its sender is asked to.
@@ -41,9 +42,15 @@ _ATTEMPTS = 3
 log = structlog.get_logger(__name__)
 
 
-def serve(listening_socket: socket.socket, engine: Engine, limits: Limits, stop: threading.Event) -> None:
-    """Serve MLLP on a bound, listening socket until `stop` is set; messages in hand are answered first."""
-    asyncio.run(_serve(listening_socket, Service(engine, limits), limits, stop))
+def serve(
+    listening_socket: socket.socket, engine: Engine, limits: Limits, stop: threading.Event, ear: Ear | None = None
+) -> None:
+    """Serve MLLP on a bound, listening socket until `stop` is set; messages in hand are answered first.
+
+    `ear` counts what is heard of each RIS.
+    """
+    service = Service(engine, limits, ear or Ear(FeedKind.HL7))
+    asyncio.run(_serve(listening_socket, service, limits, stop))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +59,7 @@ class Service:
 
     engine: Engine
     limits: Limits
+    ear: Ear = field(default_factory=lambda: Ear(FeedKind.HL7))
 
     def answer(self, octets: bytes) -> bytes:
         """Take a message in and give its acknowledgement; what it accepts is durable."""
@@ -92,6 +100,7 @@ class Service:
         with self.engine.begin() as connection:
             trust, dialect = _home_of(connection, header)
             acts = read(octets, header, trust, dialect, now(connection))
+        self.ear.hear(header.sending_facility, trust)
         return [self._in_one_transaction(act) for act in acts]
 
     def _in_one_transaction(self, act: Callable[[Connection], Outcome]) -> Outcome:

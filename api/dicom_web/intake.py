@@ -15,6 +15,7 @@ from api.dicom_web.objects import Sent, Unreadable
 from dicom_listener.services.storage import CANNOT_UNDERSTAND, OUT_OF_RESOURCES
 from worklist import audit
 from worklist.doubts import open_doubt
+from worklist.feeds import FeedKind, note_heard
 from worklist.intake.objects import Arrival, Fate
 from worklist.intake.objects import take_in as take_arrivals
 from worklist.intake.senders import Sender
@@ -52,6 +53,7 @@ def _take_together(engine: Engine, sender: Sender, actor: str, sent: Sequence[Se
         outcomes = _outcomes(connection, sender, sent)
         failed = sum(one.failure is not None for one in outcomes)
         detail = {"source": sender.ae_title, "stored": len(outcomes) - failed, "failed": failed}
+        note_heard(connection, FeedKind.DICOM, sender.ae_title, sender.trust, len(sent))
         audit.append(connection, actor, "objects stored", detail=detail)
     return outcomes
 

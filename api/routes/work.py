@@ -9,15 +9,16 @@ from sqlalchemy import Connection
 
 from allocation.eligibility import judge
 from allocation.offered import holds, may_open, offered_to, on_duty
-from allocation.workforce import load_item_row, load_reporters, work_of_item
+from allocation.workforce import load_item_row, load_reporters, trusts_of, work_of_item
 from api.acts import Act, Permitted
 from api.cursors import read_cursor, write_cursor
 from api.permissions import Role
 from api.problems import Problem
-from api.schemas.work import Accession, Classify, Complete, Item, ItemPage, item_of
+from api.schemas.work import Accession, Classify, Complete, Item, ItemPage, QuietFeed, item_of
 from worklist import audit
 from worklist.clock import now
 from worklist.doubts import list_doubts
+from worklist.feeds import quiet_feeds
 from worklist.intake.item_facts import PERSON
 from worklist.item import UNREPORTED, ItemState
 from worklist.item_view import Page, list_item_ids, read_items
@@ -75,12 +76,14 @@ def worklist(
     with act.transaction() as connection:
         ids = list_item_ids(connection, page)
         views = read_items(connection, ids[:limit])
+        quiet = _quiet(connection, None, trusts)
         seen = [view.id for view in views if view.patient is not None]
         audit.append(connection, act.principal.name, "worklist read", items=seen, detail={"listed": len(views)})
     more = views[-1] if len(ids) > limit else None
     return ItemPage(
         items=[item_of(view) for view in views],
         next_cursor=write_cursor(more.due_at, more.id) if more else None,
+        quiet_feeds=quiet,
     )
 
 
@@ -196,8 +199,15 @@ def _reporters_list(act: Act, filters: Page) -> ItemPage:
         }
         shown = [one for one in offers if one.item_id in views][: filters.limit]
         seen = sorted({one.item_id for one in shown if views[one.item_id].patient is not None})
+        quiet = _quiet(connection, trusts_of(connection, act.reporter_id), filters.trust)
         audit.append(connection, act.principal.name, "worklist read", items=seen, detail={"listed": len(shown)})
-    return ItemPage(items=[item_of(views[one.item_id], one) for one in shown])
+    return ItemPage(items=[item_of(views[one.item_id], one) for one in shown], quiet_feeds=quiet)
+
+
+def _quiet(connection: Connection, trusts: frozenset[str] | None, wanted: str | None) -> list[QuietFeed]:
+    """Give what feeds a list and is quiet; `trusts` None is the whole network."""
+    feeding = trusts if wanted is None else frozenset({wanted}) if trusts is None else trusts & {wanted}
+    return [QuietFeed.model_validate(one) for one in quiet_feeds(connection, feeding)]
 
 
 def _trust_filter(act: Act, wanted: str | None) -> str | None:

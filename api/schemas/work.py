@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from allocation.claims import Claimed
 from allocation.leases import SkipReason
 from allocation.offered import Offered
+from worklist.feeds import FeedKind
 from worklist.home_clock import ReportedSource
 from worklist.item_view import ItemView
 from worklist.reading import Purpose, ReportStatus
@@ -105,11 +106,26 @@ class Item(BaseModel):
     offer: Offer | None = None
 
 
+class QuietFeed(BaseModel):
+    """A source or home RIS that has been quiet for longer than is usual at this time of the week."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    kind: FeedKind
+    name: str = Field(description="AE title of a source, or sending facility of a RIS")
+    trust: str
+    since: datetime
+
+
 class ItemPage(BaseModel):
     """Items, the most urgent first; ask again with `cursor` = `next_cursor` for more."""
 
     items: list[Item]
     next_cursor: str | None = None
+    quiet_feeds: list[QuietFeed] = Field(
+        default=[],
+        description="what feeds this list and has sent nothing for longer than is usual: work may be missing",
+    )
 
 
 class ClaimWish(Body):

@@ -14,6 +14,7 @@ from hl7_listener.delivery import line
 from hl7_listener.delivery.courier import Patience, Post
 from hl7_listener.limits import Limits
 from hl7_listener.service import serve
+from worklist.feeds import Ear, FeedKind
 from worklist.wakeups import Wakeups, listening
 
 log = structlog.get_logger(__name__)
@@ -21,6 +22,8 @@ log = structlog.get_logger(__name__)
 #: How often it is read anew where RIS are, and looked for reports that do not arrive.
 _REFRESH_SECONDS = 5.0
 _FORGET_SECONDS = 3600.0
+#: How often it is written down which RIS were heard.
+_HEARD_SECONDS = 5.0
 
 
 def run(given: Given) -> None:
@@ -38,9 +41,11 @@ def run(given: Given) -> None:
             name="report words",
         )
         every(_REFRESH_SECONDS, running.stop, post.refresh, name="home RIS")
+        ear = Ear(FeedKind.HL7)
+        every(_HEARD_SECONDS, running.stop, lambda: ear.write_down(running.engine), name="feeds")
         posting = threading.Thread(target=_post, args=(post, wakeups, running.stop), name="post")
         posting.start()
-        serve(given.sockets["hl7"], running.engine, Limits(), running.stop)
+        serve(given.sockets["hl7"], running.engine, Limits(), running.stop, ear)
         posting.join()
         post.end()
 

@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.exc import DBAPIError
+
 from cli.forks import ForkServer
 from cli.process import every
 from cli.running import Given, Running, service
@@ -32,6 +34,8 @@ from worklist.intake.completion import complete_quiet_studies
 _GATHER = timedelta(seconds=0.5)
 #: How often it is looked whether a PACS is to be asked something.
 _ENQUIRE_SECONDS = 5.0
+#: How often it is written down which sources were heard.
+_HEARD_SECONDS = 5.0
 
 
 def run(given: Given) -> None:
@@ -79,6 +83,7 @@ def _serve(given: Given, running: Running, workers: ForkServer, folder: Path) ->
     committing = threading.Thread(target=committer.run, name="committer")
     committing.start()
     every(0.2, stop, lambda: complete_quiet_studies(engine, gather=_GATHER), name="completion")
+    every(_HEARD_SECONDS, stop, lambda: arrivals.ear.write_down(engine), name="feeds")
     enquiries = Enquiries(asked.questions(), manners, tls)
     for name, going in (
         ("commitment reports", partial(reports.run, stop)),
@@ -93,6 +98,8 @@ def _serve(given: Given, running: Running, workers: ForkServer, folder: Path) ->
     workers.close()
     committer.stop()
     committing.join()
+    with contextlib.suppress(DBAPIError):
+        arrivals.ear.write_down(engine)
 
 
 def _journal_folder(data: Path | None, undo: contextlib.ExitStack) -> Path:

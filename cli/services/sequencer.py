@@ -15,6 +15,7 @@ from cli.process import every
 from cli.running import Given, service
 from cli.settings import Settings
 from worklist import audit
+from worklist.feeds import judge_feeds
 from worklist.sequencer import anything_new, sequence
 from worklist.wakeups import publish
 
@@ -32,6 +33,7 @@ def run(given: Given) -> None:
 
 def _sequence(engine: Engine, settings: Settings, data: Path | None, stop: threading.Event) -> None:
     every(3600, stop, lambda: _ensure_partitions(engine), name="partitions")
+    every(60, stop, lambda: _judge_feeds(engine), name="feeds")
     if data is not None:
         key = signing_key(data)
         every(settings.checkpoint_seconds, stop, lambda: checkpoint(engine, data, key), name="checkpoints")
@@ -74,6 +76,11 @@ def signing_key(data: Path) -> Ed25519PrivateKey:
     if not isinstance(key, Ed25519PrivateKey):
         raise TypeError(f"{path} is not an Ed25519 key; move it away and a new one is made")
     return key
+
+
+def _judge_feeds(engine: Engine) -> None:
+    with engine.begin() as connection:
+        judge_feeds(connection)
 
 
 def _ensure_partitions(engine: Engine) -> None:
