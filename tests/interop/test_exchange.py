@@ -39,20 +39,14 @@ AT_HOME = frozenset(range(0, STUDIES, 30))
 @contextmanager
 def ris_process(port: int, book: Path) -> Iterator[subprocess.Popen[str]]:
     """Run a RIS; at the end of the block it is killed."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.interop.ris_process", str(port), str(book)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+    command = [sys.executable, "-m", "tests.interop.ris_process", str(port), str(book)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.fixture
