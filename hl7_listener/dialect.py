@@ -84,6 +84,7 @@ class Dialect(BaseModel):
       named on), `clinical_question_fields`.
     - `setting_fields` and, for each of them, its words in `settings`.
     - `report_status_fields`, `reported_at_fields`.
+    - `exam_ended_fields`: when the examination ended, of orders and of results; it starts the turnaround clock.
     - `patient_issuer`: the IssuerOfPatientID of the identifiers that the RIS sends, where PID-3.4
       does not say what the images say.
     """
@@ -103,6 +104,8 @@ class Dialect(BaseModel):
     report_status_fields: tuple[Field, ...] = ("OBR-25", "OBX-11", "ORC-5")
     report_statuses: dict[str, HomeReportStatus | None] = _REPORT_STATUSES
     reported_at_fields: tuple[Field, ...] = ("OBR-22",)
+    #: Observation end, observation, and the end that OBR-34 gives beside the technician (NDL, component 3).
+    exam_ended_fields: tuple[Field, ...] = ("OBR-8", "OBR-7", "OBR-34.3")
     patient_issuer: str | None = None
 
     def segments(self) -> frozenset[str]:
@@ -116,6 +119,7 @@ class Dialect(BaseModel):
             *self.clinical_question_fields,
             *self.report_status_fields,
             *self.reported_at_fields,
+            *self.exam_ended_fields,
         )
         return frozenset({"PID", "ORC", "OBR", *(parts_of(field)[0] for field in fields)})
 

@@ -6,7 +6,7 @@ Pure: no I/O, no clock, no settings. It must not look things up.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ from hl7_listener.header import Header
 from hl7_listener.messages import Group
 from worklist.intake.orders import Message
 from worklist.intake.study import PatientAsSent
-from worklist.local_time import LocalTime, resolve
+from worklist.local_time import CLOCK_SKEW, LocalTime, resolve
 
 Faults = list[tuple[str, str]]
 _Meaning = TypeVar("_Meaning")
@@ -87,6 +87,18 @@ def instant(group: Group, field: str, received_at: datetime) -> LocalTime | None
     """Give the instant in a field; one that is missing, or no instant, is None."""
     text = group.text(field)
     return None if text is None else _instant(text, field, received_at)
+
+
+def exam_ended(group: Group, dialect: Dialect, message: Message, received_at: datetime) -> LocalTime | None:
+    """Give when the examination ended; a time later than the message was made is a plan, and no end."""
+    stated = (instant(group, field, received_at) for field in dialect.exam_ended_fields)
+    known = next((one for one in stated if one is not None), None)
+    return known if known is not None and known.at <= message.made_at + CLOCK_SKEW else None
+
+
+def latest(times: Iterable[LocalTime | None]) -> LocalTime | None:
+    """Give the latest of the times that are known."""
+    return max((one for one in times if one is not None), key=lambda one: one.at, default=None)
 
 
 def patient_of(group: Group, dialect: Dialect, faults: Faults) -> PatientAsSent:

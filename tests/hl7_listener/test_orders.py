@@ -221,3 +221,51 @@ def test_two_readings_of_one_message_are_equal() -> None:
     message = order()
     assert read(message) == read(message)
     assert read(message) != [replace(one, accession_number="x") for one in read(message)]
+
+
+def test_the_end_of_the_examination_is_taken_from_the_first_field_that_states_a_time() -> None:
+    both = "OBR|1|P77||XCHES|||202606100905|202606100920" + "|" * 26 + "T1^202606100900^202606100930"
+    ends = [read(order(obr=both, minute=50))[0].exam_ended]
+    ends.append(read(order(obr=both.replace("202606100920", ""), minute=50))[0].exam_ended)
+    ends.append(read(order(obr=both.replace("|202606100905|202606100920", "||"), minute=50))[0].exam_ended)
+    assert [(one.source, one.at.hour, one.at.minute) for one in ends if one] == [
+        ("OBR-8", 8, 20),
+        ("OBR-7", 8, 5),
+        ("OBR-34.3", 8, 30),
+    ]
+
+
+def test_a_day_alone_is_no_end_and_a_time_after_the_message_is_a_plan() -> None:
+    assert read(order(obr="OBR|1|P77||XCHES|||20260610"))[0].exam_ended is None
+    assert read(order(obr="OBR|1|P77||XCHES|||202606101006"))[0].exam_ended is None
+    within_skew = read(order(obr="OBR|1|P77||XCHES|||202606101005"))[0].exam_ended
+    assert within_skew is not None
+
+
+def test_an_end_in_the_repeated_hour_of_autumn_keeps_what_was_sent_its_zone_and_its_pass() -> None:
+    message = order(obr="OBR|1|P77||XCHES||||{}").replace("20260610", "20261026")
+    received_at = datetime(2026, 10, 26, 10, 0, tzinfo=UTC)
+    plain = read(message.format("20261025013000"), received_at=received_at)[0].exam_ended
+    exact = read(message.format("20261025013000+0000"), received_at=received_at)[0].exam_ended
+    assert plain is not None
+    assert exact is not None
+    assert (plain.at, plain.zone, plain.fold) == (datetime(2026, 10, 25, 0, 30, tzinfo=UTC), "Europe/London", 0)
+    assert (exact.at, exact.zone, exact.fold) == (datetime(2026, 10, 25, 1, 30, tzinfo=UTC), "+0000", 1)
+    assert exact.as_sent == "20261025013000+0000"
+
+
+def test_the_examination_of_an_accession_ends_with_its_last_exam_that_stands() -> None:
+    more = "ORC|NW|P78|000123\rOBR|2|P78||XHANL^XR Hand Lt^NICIP||||202606100940"
+    [one] = read(order(obr="OBR|1|P77||XCHES||||202606100920", more=more, minute=50))
+    assert one.exam_ended is not None
+    assert one.exam_ended.as_sent == "202606100940"
+    [one] = read(order(obr="OBR|1|P77||XCHES||||202606100920", more=more.replace("NW", "CA"), minute=50))
+    assert one.exam_ended is not None
+    assert one.exam_ended.as_sent == "202606100920"
+
+
+def test_a_dialect_says_where_the_end_of_the_examination_stands() -> None:
+    message = order(obr="OBR|1|P77||XCHES||||202606100920", more="ZEX|202606100930", minute=50)
+    [one] = read(message, exam_ended_fields=["ZEX-1"])
+    assert one.exam_ended is not None
+    assert (one.exam_ended.source, one.exam_ended.as_sent) == ("ZEX-1", "202606100930")

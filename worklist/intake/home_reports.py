@@ -21,6 +21,8 @@ from worklist.db.tables.log import event
 from worklist.db.tables.work import item
 from worklist.doubts import open_doubt
 from worklist.intake.accessions import item_of_accession, lock_accession, open_item
+from worklist.intake.completion import hold_cut
+from worklist.intake.exam_ends import take_exam_end
 from worklist.intake.orders import Message, Outcome
 from worklist.intake.patients import can_be_patient_of, record_patient
 from worklist.intake.study import PatientAsSent
@@ -50,6 +52,7 @@ class HomeReport:
     patient: PatientAsSent
     status: HomeReportStatus
     reported_at: LocalTime | None = None
+    exam_ended: LocalTime | None = None
 
 
 def receive_home_report(connection: Connection, report: HomeReport) -> Outcome:
@@ -65,10 +68,12 @@ def receive_home_report(connection: Connection, report: HomeReport) -> Outcome:
     if item_id is None:
         patient_id = record_patient(connection, trust, report.patient)
         item_id = open_item(connection, trust, patient_id, report.accession_number, ItemState.ORDERED)
+    hold_cut(connection)
     row = lock_item(connection, item_id)
     if not can_be_patient_of(connection, item_id, report.patient):
         _doubt(connection, row, "home-report-of-another-patient", "PID-3: is not the patient of this accession")
         return Outcome.KEPT_OUT
+    take_exam_end(connection, report.message.facility, item_id, report.message.made_at, report.exam_ended)
     if report.status is HomeReportStatus.FINAL:
         outcome = _end_work_here(connection, row, report)
     else:

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from worklist.catalogue import Rules, exam_of
+from worklist.db.tables.announced import exam_end
 from worklist.db.tables.network import exam, source
 from worklist.db.tables.work import item_exam, item_order, item_study, patient, study, study_identity
 from worklist.exam_codes import Catalogue, MappedExam, map_exams, normal, uk_modality
@@ -67,7 +68,7 @@ def facts_of_item(connection: Connection, row: Row[Any], rules: Rules) -> ItemFa
     order = connection.execute(select(item_order).where(item_order.c.item_id == row.id)).one_or_none()
     facts = merge_all(one.facts for one in studies)
     received_at = min((one.first_received_at for one in studies), default=row.created_at)
-    start = _clock_start(connection, studies, received_at)
+    start = _clock_start(connection, row.id, studies, received_at)
     # one in the future would make a child an adult; a source's own date may be a day ahead of ours
     latest = received_at.astimezone(LONDON).date() + timedelta(days=1)
     believed = [stated for stated in facts.get("study_date", ()) if stated <= latest.isoformat()]
@@ -100,18 +101,28 @@ def _studies(connection: Connection, item_id: int) -> Sequence[Row[Any]]:
     ).all()
 
 
-def _clock_start(connection: Connection, studies: Sequence[Row[Any]], received_at: datetime) -> ClockStart:
-    """Give the latest end of acquisition: of each study what its performed steps say, else what its headers do.
+def _clock_start(
+    connection: Connection, item_id: int, studies: Sequence[Row[Any]], received_at: datetime
+) -> ClockStart:
+    """Give the end of the examination that the home RIS states, else the latest end of acquisition.
 
-    A step's end was judged when it was heard of; the headers' are judged by the last object.
+    The latter is of each study what its performed steps say, else what its headers do. What RIS and steps say was
+    judged when it was heard of; the headers' are judged by the last object.
     """
+    by_ris = _stated_by_ris(connection, item_id)
     ended = step_ends(connection, [one.id for one in studies])
     stated = [ended.get(one.id) or _stated_by_headers(one) for one in studies]
     known = [one for one in stated if one is not None]
     # Of two that are alike the same one counts, whichever came first.
     latest = max(known, key=lambda one: (one.at, one.source, one.as_sent), default=None)
-    heard = [*(one.last_received_at for one in studies), *(one.at for one in ended.values())]
-    return clock_start([latest, *ended.values()], received_at, heard_at=max(heard, default=None))
+    judged = [*([by_ris] if by_ris else []), *ended.values()]
+    heard = [*(one.last_received_at for one in studies), *(one.at for one in judged)]
+    return clock_start([by_ris, latest, *ended.values()], received_at, heard_at=max(heard, default=None))
+
+
+def _stated_by_ris(connection: Connection, item_id: int) -> LocalTime | None:
+    row = connection.execute(select(exam_end).where(exam_end.c.item_id == item_id)).one_or_none()
+    return LocalTime(row.as_sent, row.zone, row.fold, row.source, row.ended_at) if row else None
 
 
 def _stated_by_headers(row: Row[Any]) -> LocalTime | None:
