@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, selec
 
 from insight.elapsed import WaitingByAge, age_counts, ages_of, backstop_at
 from insight.filters import Dimension, Filters, Group
-from insight.grouping import ITEM_DIMENSIONS, AnyRow, group_columns, group_of, in_order, which_items
+from insight.grouping import ITEM_DIMENSIONS, AnyRow, group_columns, group_of, in_order, which_items, which_of_all
 from worklist.clock import now
 from worklist.db.tables.claims import item_exclusion
 from worklist.db.tables.network import profile, profile_indexed
@@ -78,13 +78,15 @@ class BacklogRow:
 class BacklogReport:
     """The backlog at an instant (aware UTC), by groups of `by`; `states` are those that were counted.
 
-    Without dimensions there is exactly one row, also where nothing waits.
+    Without dimensions there is exactly one row, also where nothing waits. `not_offered` counts, within the filters,
+    the items that rules keep from network reporting: they are in no row.
     """
 
     at: datetime
     by: tuple[Dimension, ...]
     states: tuple[ItemState, ...]
     rows: tuple[BacklogRow, ...]
+    not_offered: int
 
 
 def backlog(connection: Connection, filters: Filters) -> BacklogReport:
@@ -115,8 +117,13 @@ def backlog(connection: Connection, filters: Filters) -> BacklogReport:
     )
     groups = [each.c[dimension.value] for dimension in filters.by]
     rows = connection.execute(select(*groups, *_counts(each.c, at)).group_by(*groups))
+    apart = select(func.count()).where(item.c.state == ItemState.NOT_OFFERED.value, *which_of_all(filters))
     return BacklogReport(
-        at, filters.by, WAITING, in_order((_row(row, filters.by) for row in rows), lambda row: row.group)
+        at,
+        filters.by,
+        WAITING,
+        in_order((_row(row, filters.by) for row in rows), lambda row: row.group),
+        connection.execute(apart).scalar_one(),
     )
 
 

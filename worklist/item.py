@@ -24,6 +24,7 @@ class ItemState(StrEnum):
     ADDENDUM = "addendum"  # reported, and added to
     REPORTED_ELSEWHERE = "reported_elsewhere"  # the home RIS has a final report of its own
     CANCELLED = "cancelled"  # withdrawn by order or by a person
+    NOT_OFFERED = "not_offered"  # a rule of its trust keeps it from network reporting; it has no clock
 
 
 class Move(StrEnum):
@@ -43,6 +44,8 @@ class Move(StrEnum):
     ADDED_TO = "item.added-to"
     REPORTED_AT_HOME = "item.reported-at-home"
     CANCELLED = "item.cancelled"
+    NOT_OFFERED = "item.not-offered"
+    OFFERED = "item.offered"  # the rule that kept it back holds no longer
 
 
 class Mover(StrEnum):
@@ -52,6 +55,7 @@ class Mover(StrEnum):
     REPORTER = "reporter"
     PERSON = "person"  # PACS manager, coordinator or clinical lead, by name
     HOME_RIS = "home_ris"
+    RULE = "rule"  # a dated rule of the configuration that comes to hold, or no longer holds
     LEASE = "lease"  # the database's clock, when a claim's lease runs out
 
 
@@ -133,8 +137,10 @@ TRANSITIONS: dict[Move, Transition] = {
         ),
         _t(Move.VERIFIED, {S.IN_PROGRESS, S.READY, S.PRELIMINARY}, S.VERIFIED, W.REPORTER, W.HOME_RIS),
         _t(Move.ADDED_TO, _REPORTED, S.ADDENDUM, W.REPORTER, W.HOME_RIS),
-        _t(Move.REPORTED_AT_HOME, UNREPORTED | {S.CANCELLED}, S.REPORTED_ELSEWHERE, W.HOME_RIS),
-        _t(Move.CANCELLED, UNREPORTED, S.CANCELLED, W.PERSON, W.HOME_RIS),
+        _t(Move.REPORTED_AT_HOME, UNREPORTED | {S.CANCELLED, S.NOT_OFFERED}, S.REPORTED_ELSEWHERE, W.HOME_RIS),
+        _t(Move.CANCELLED, UNREPORTED | {S.NOT_OFFERED}, S.CANCELLED, W.PERSON, W.HOME_RIS),
+        _t(Move.NOT_OFFERED, {S.READY, S.ON_HOLD}, S.NOT_OFFERED, W.RULE),
+        _t(Move.OFFERED, {S.NOT_OFFERED}, S.READY, W.RULE),
     )
 }
 del S, W

@@ -78,6 +78,8 @@ class ItemView:
     reported_at: datetime | None
     arriving: bool
     completed_by: str | None
+    not_offered_rule: str | None
+    not_offered_reason: str | None
     exceptions: tuple[ExceptionView, ...]
     patient: PatientView | None
 
@@ -203,6 +205,8 @@ def _view(row: Row[Any], exams: Sequence[ExamView], exceptions: Sequence[Excepti
         reported_at=row.reported_at,
         arriving=row.arriving or row.state == ItemState.ARRIVING,
         completed_by=row.completed_by,
+        not_offered_rule=row.not_offered_rule,
+        not_offered_reason=row.not_offered_reason,
         exceptions=tuple(exceptions),
         patient=PatientView(
             row.identifier,

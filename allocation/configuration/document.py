@@ -14,6 +14,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from allocation.configuration.row import Code, Modality, Moment, OdsCode, Row, SpanText, Words, Years
 from allocation.configuration.sources import Source
+from worklist.not_offered import NotOfferedReason
 from worklist.turnaround import Setting, Urgency
 
 
@@ -76,6 +77,31 @@ class Target(Row):
     valid_to: date | None = None
     source: Words
     confirmed_by: Words | None = None
+
+
+class NotOffered(Row):
+    """What is not offered for network reporting: no reading, no clock; an unknown fact meets no condition.
+
+    `valid_from` and `valid_to` are dates of the examination. Without `trust` it is every trust's rule.
+    """
+
+    id: Code
+    trust: OdsCode | None = None
+    modalities: Annotated[tuple[Modality, ...], Field(min_length=1)] | None = None
+    exam_codes: Annotated[tuple[Code, ...], Field(min_length=1)] | None = None
+    settings: Annotated[tuple[Setting, ...], Field(min_length=1)] | None = None
+    reason: NotOfferedReason
+    valid_from: date
+    valid_to: date | None = None
+    source: Words
+    confirmed_by: Words | None = None
+
+    @model_validator(mode="after")
+    def _says_what(self) -> Self:
+        if not (self.modalities or self.exam_codes or self.settings):
+            raise ValueError("what is not offered needs `modalities`, `exam_codes` or `settings`")
+        _in_order(self.valid_from, self.valid_to, "valid_from", "valid_to")
+        return self
 
 
 class Scope(Row):
@@ -263,6 +289,7 @@ class Network(Row):
     exam: tuple[Exam, ...] = ()
     exam_alias: tuple[ExamAlias, ...] = ()
     target: tuple[Target, ...] = ()
+    not_offered: tuple[NotOffered, ...] = ()
     scope: tuple[Scope, ...] = ()
     reporter: tuple[Reporter, ...] = ()
     session: tuple[Session, ...] = ()

@@ -21,6 +21,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "exam": ("code",),
     "exam_alias": ("trust", "kind", "value"),
     "target": ("id", "valid_from"),
+    "not_offered": ("id", "valid_from"),
     "scope": ("code", "version"),
     "reporter": ("id",),
     "session": ("id",),

@@ -95,6 +95,8 @@ class Item(BaseModel):
     reported_at: datetime | None
     arriving: bool = Field(description="its images still come: only a preliminary report may be given")
     completed_by: str | None = Field(description="what made its last study complete; null before")
+    not_offered_rule: str | None = Field(description="the rule that keeps it from network reporting, without a clock")
+    not_offered_reason: str | None
     exceptions: list[ItemException]
     patient: Patient | None = None
     offer: Offer | None = None

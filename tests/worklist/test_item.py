@@ -39,8 +39,8 @@ def test_every_state_but_the_two_that_intake_begins_with_is_reached_by_some_move
     assert set(ItemState) - reached <= {ItemState.ORDERED}
 
 
-def test_every_state_belongs_to_waiting_reported_or_cancelled() -> None:
-    assert set(ItemState) == UNREPORTED | REPORTED | {ItemState.CANCELLED}
+def test_every_state_belongs_to_waiting_reported_or_not_to_be_reported_here() -> None:
+    assert set(ItemState) == UNREPORTED | REPORTED | {ItemState.CANCELLED, ItemState.NOT_OFFERED}
     assert not UNREPORTED & REPORTED
 
 
@@ -64,7 +64,7 @@ def test_only_a_claim_puts_an_item_in_progress_and_only_from_ready() -> None:
 
 
 def test_no_move_takes_an_item_on_hold_to_a_reporter_but_through_a_person_or_the_home_ris() -> None:
-    out = [TRANSITIONS[move] for move in moves_from(ItemState.ON_HOLD)]
+    out = [TRANSITIONS[move] for move in moves_from(ItemState.ON_HOLD) - {Move.NOT_OFFERED}]
     assert all(one.movers <= {Mover.PERSON, Mover.HOME_RIS} for one in out)
 
 

@@ -42,14 +42,15 @@ _PRIORITY = {
 class ItemFacts:
     """What is known of an item; None is not known.
 
-    `exams_written` are the exams as they stand with the item. `exam_date` is the local date of the examination,
-    `clock_start_at` aware UTC. `birth_dates_differ` says that the sources contradict each other, for which
-    reason no age is known.
+    `image_modalities` are those of the images, by their UK labels. `exams_written` are the exams as they stand with
+    the item. `exam_date` is the local date of the examination, `clock_start_at` aware UTC.
+    `birth_dates_differ` says that the sources contradict each other, for which reason no age is known.
     """
 
     exams: tuple[MappedExam, ...]
     exams_written: tuple[MappedExam, ...]
     modality: str | None
+    image_modalities: tuple[str, ...]
     age_years: int | None
     exam_date: date
     setting: Setting | None
@@ -81,6 +82,7 @@ def facts_of_item(connection: Connection, row: Row[Any], rules: Rules) -> ItemFa
         exams=exams,
         exams_written=written,
         modality=_modality(exams, facts.get("modality", ())),
+        image_modalities=tuple(sorted({uk_modality(one) for one in facts.get("modality", ())})),
         age_years=_age(birth_dates, exam_date, facts),
         exam_date=exam_date,
         setting=_setting(order, facts, studies),

@@ -24,7 +24,7 @@ from worklist.intake.completion import hold_cut, open_while_arriving, work_out
 from worklist.intake.exam_ends import note_exam_end, take_exam_end, worked_out_from_images
 from worklist.intake.patients import can_be_patient_of, record_patient
 from worklist.intake.study import Code, PatientAsSent
-from worklist.item import REPORTED, UNREPORTED, ItemState, Move
+from worklist.item import REPORTED, ItemState, Move, moves_from
 from worklist.local_time import LONDON, LocalTime
 from worklist.moves import append_item_event, lock_item, make_move
 from worklist.turnaround import Setting, Urgency
@@ -161,7 +161,7 @@ def _keep(
 
 
 def _cancel(connection: Connection, row: Row[Any]) -> None:
-    if row.state in UNREPORTED:
+    if Move.CANCELLED in moves_from(ItemState(row.state)):
         ended = withdraw_readings(connection, row.id)
         make_move(connection, row, Move.CANCELLED, dimensions={"by": "home_ris", "claims_ended": list(ended)})
         if row.state != ItemState.ORDERED:

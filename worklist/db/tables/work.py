@@ -172,6 +172,8 @@ item = Table(
     Column("reported_at", Instant, comment="When a final report stood; stops the turnaround clock."),
     Column("arriving", Boolean, nullable=False, server_default=text("false"), comment="Offered; images still come."),
     Column("completed_by", Text, comment="What made its last study complete."),
+    Column("not_offered_rule", Text, comment="The rule that keeps it from network reporting; null: none does."),
+    Column("not_offered_reason", Text),
     one_of("state", [state.value for state in ItemState]),
     Index("item_state_due_idx", "state", "due_at", "id"),
     Index("item_trust_state_due_idx", "trust_ods", "state", "due_at", "id"),
