@@ -45,7 +45,7 @@ class BacklogRow:
         out its first receipt stands for it, here and in `by_age`.
     overdue, past_hard_limit
         Items whose due time, or hard limit, lies before the instant of the answer.
-    arriving, ready, on_hold, in_progress, preliminary
+    arriving, ready, on_hold, in_progress, preliminary, recalled, outsourced, returned
         The items by state; they sum to `items`.
     unmapped
         Items with an exam that the catalogue does not know.
@@ -69,6 +69,9 @@ class BacklogRow:
     on_hold: int
     in_progress: int
     preliminary: int
+    recalled: int
+    outsourced: int
+    returned: int
     unmapped: int
     without_eligible_reporter: int
     eligibility_unknown: int
@@ -171,6 +174,9 @@ def _row(row: AnyRow, by: tuple[Dimension, ...]) -> BacklogRow:
         on_hold=row.on_hold,
         in_progress=row.in_progress,
         preliminary=row.preliminary,
+        recalled=row.recalled,
+        outsourced=row.outsourced,
+        returned=row.returned,
         unmapped=row.unmapped,
         without_eligible_reporter=row.without_eligible_reporter,
         eligibility_unknown=row.eligibility_unknown,
@@ -211,7 +217,7 @@ def _has_reporter(at: datetime) -> ColumnElement[bool]:
         .where(
             reading.c.item_id == item.c.id,
             reading.c.state.in_((ReadingState.OPEN.value, ReadingState.HELD.value)),
-            reading.c.purpose.in_((Purpose.FIRST.value, Purpose.CHECK.value)),
+            reading.c.purpose.in_((Purpose.FIRST.value, Purpose.CHECK.value, Purpose.AMENDMENT.value)),
             reporter_profile.c.valid_until > at,
             reporter_trust.c.valid_until > at,
             reporter.c.suspended_at.is_(None),

@@ -80,6 +80,7 @@ class ItemView:
     completed_by: str | None
     not_offered_rule: str | None
     not_offered_reason: str | None
+    state_reason: str | None
     exceptions: tuple[ExceptionView, ...]
     patient: PatientView | None
 
@@ -207,6 +208,7 @@ def _view(row: Row[Any], exams: Sequence[ExamView], exceptions: Sequence[Excepti
         completed_by=row.completed_by,
         not_offered_rule=row.not_offered_rule,
         not_offered_reason=row.not_offered_reason,
+        state_reason=row.state_reason,
         exceptions=tuple(exceptions),
         patient=PatientView(
             row.identifier,

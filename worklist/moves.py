@@ -48,6 +48,8 @@ def make_move(
 ) -> Row[Any]:
     """Move a locked item, set `values` on it, append the move's event and give the new row.
 
+    The reason of the state before (`state_reason`) goes with that state.
+
     Raises
     ------
     ForbiddenMove
@@ -57,7 +59,7 @@ def make_move(
     changed = connection.execute(
         update(item)
         .where(item.c.id == row.id)
-        .values(state=target.value, version=item.c.version + 1, **values)
+        .values({"state_reason": None, **values, "state": target.value, "version": item.c.version + 1})
         .returning(item)
     ).one()
     append_item_event(connection, changed, move.value, reading_id=reading_id, dimensions=dimensions)

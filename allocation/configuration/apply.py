@@ -25,6 +25,7 @@ from allocation.workforce import rebuild_index
 from worklist import audit, events
 from worklist.catalogue import rules_in_force
 from worklist.db.engine import Viewer, view_as
+from worklist.db.tables.life import act_reason
 from worklist.db.tables.network import (
     config_version,
     exam,
@@ -204,6 +205,7 @@ def _network_rows(connection: Connection, network: Network) -> None:
             for row in network.not_offered
         ],
     )
+    put_rows(connection, act_reason, ["act", "code"], [row.model_dump() for row in network.act_reason])
     put_rows(
         connection,
         outsource_price,

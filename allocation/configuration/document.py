@@ -15,6 +15,7 @@ from pydantic import Field, StringConstraints, model_validator
 from allocation.configuration.row import Code, Modality, Moment, OdsCode, Row, SpanText, Words, Years
 from allocation.configuration.sources import Source
 from worklist.not_offered import NotOfferedReason
+from worklist.reasons import ReasonedAct
 from worklist.turnaround import Setting, Urgency
 
 
@@ -102,6 +103,18 @@ class NotOffered(Row):
             raise ValueError("what is not offered needs `modalities`, `exam_codes` or `settings`")
         _in_order(self.valid_from, self.valid_to, "valid_from", "valid_to")
         return self
+
+
+class ActReason(Row):
+    """A network's own reason for an act on an item, beside the fixed ones."""
+
+    act: ReasonedAct
+    code: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z-]{0,49}$")]
+    description: Words
+    valid_from: date
+    valid_to: date | None = None
+    source: Words
+    confirmed_by: Words | None = None
 
 
 class Scope(Row):
@@ -235,7 +248,9 @@ class Tariff(Row):
     code: Code
     unit: Literal["per_exam", "per_minute_value", "per_hour", "per_session", "per_programmed_activity"]
     amount_pence: Annotated[int, Field(ge=0, le=10_000_000)]
-    purposes: Annotated[tuple[Literal["first", "check", "second", "sample", "addendum"], ...], Field(min_length=1)]
+    purposes: Annotated[
+        tuple[Literal["first", "check", "second", "sample", "addendum", "amendment"], ...], Field(min_length=1)
+    ]
     exam_codes: Annotated[tuple[Code, ...], Field(min_length=1)] | None = None
     modalities: Annotated[tuple[Modality, ...], Field(min_length=1)] | None = None
 
@@ -290,6 +305,7 @@ class Network(Row):
     exam_alias: tuple[ExamAlias, ...] = ()
     target: tuple[Target, ...] = ()
     not_offered: tuple[NotOffered, ...] = ()
+    act_reason: tuple[ActReason, ...] = ()
     scope: tuple[Scope, ...] = ()
     reporter: tuple[Reporter, ...] = ()
     session: tuple[Session, ...] = ()

@@ -22,6 +22,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "exam_alias": ("trust", "kind", "value"),
     "target": ("id", "valid_from"),
     "not_offered": ("id", "valid_from"),
+    "act_reason": ("act", "code"),
     "scope": ("code", "version"),
     "reporter": ("id",),
     "session": ("id",),

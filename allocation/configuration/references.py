@@ -52,6 +52,7 @@ def _duplicates(network: Network) -> Iterator[Place]:
     )
     yield from _twice(("target",), "id", ((row.id, row.valid_from) for row in network.target))
     yield from _twice(("not_offered",), "id", ((row.id, row.valid_from) for row in network.not_offered))
+    yield from _twice(("act_reason",), "code", ((row.act, row.code) for row in network.act_reason))
     yield from _twice(("scope",), "code", ((row.code, row.version) for row in network.scope))
     yield from _twice(("reporter",), "id", (row.id for row in network.reporter))
     yield from _twice(("session",), "id", (row.id for row in network.session))

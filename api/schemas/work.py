@@ -97,6 +97,7 @@ class Item(BaseModel):
     completed_by: str | None = Field(description="what made its last study complete; null before")
     not_offered_rule: str | None = Field(description="the rule that keeps it from network reporting, without a clock")
     not_offered_reason: str | None
+    state_reason: str | None = Field(description="why a person brought it into this state")
     exceptions: list[ItemException]
     patient: Patient | None = None
     offer: Offer | None = None

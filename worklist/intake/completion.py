@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Engine, Interval, Row, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, Interval, Row, and_, bindparam, func, insert, select, text, update
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from worklist.catalogue import profile_id_of, rules_in_force
@@ -161,15 +161,16 @@ def offer_first_reading(connection: Connection, row: Row[Any]) -> None:
         )
         .with_for_update(key_share=True)
     ).one_or_none()
-    if found is not None and found.state == ReadingState.DONE.value:
-        return
-    on_offer = row.state in (ItemState.READY, ItemState.IN_PROGRESS, ItemState.PRELIMINARY)
+    on_offer = row.state in _ON_OFFER
     values = {
         "state": (ReadingState.OPEN if on_offer else ReadingState.HELD).value,
         "profile_id": row.profile_id,
         "due_at": row.due_at,
-        "reporting_minutes": row.reporting_minutes,
     }
+    if found is not None and found.state == ReadingState.DONE.value:
+        connection.execute(update(reading).where(reading.c.item_id == row.id, _follows_the_first).values(values))
+        return
+    values["reporting_minutes"] = row.reporting_minutes
     if found is None:
         connection.execute(
             insert(reading).values(item_id=row.id, purpose=Purpose.FIRST.value, trust_ods=row.trust_ods, **values)
@@ -323,6 +324,12 @@ def _complete_item(connection: Connection, row: Row[Any], by: CompletedBy, dimen
     offer_first_reading(connection, row)
 
 
+_ON_OFFER = (ItemState.READY, ItemState.IN_PROGRESS, ItemState.PRELIMINARY, ItemState.RECALLED)
+#: A check or an amendment that waits, while the first reading is done.
+_follows_the_first = and_(
+    reading.c.purpose.in_((Purpose.CHECK.value, Purpose.AMENDMENT.value)),
+    reading.c.state.in_((ReadingState.OPEN.value, ReadingState.HELD.value)),
+)
 _NOTHING_TO_READ = REPORTED | {ItemState.CANCELLED, ItemState.NOT_OFFERED}
 #: An item that is not offered is worked out when its images are complete, as one that is ordered.
 _NOT_WHILE_ARRIVING = _NOTHING_TO_READ | {ItemState.ORDERED}

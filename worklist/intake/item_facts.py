@@ -21,6 +21,7 @@ from worklist.exam_codes import Catalogue, MappedExam, map_exams, normal, uk_mod
 from worklist.identity import age_at
 from worklist.intake.evidence import step_ends
 from worklist.intake.facts import codes, merge_all
+from worklist.intake.priorities import priority_of
 from worklist.intake.study import Code
 from worklist.local_time import LONDON, LocalTime
 from worklist.turnaround import ClockStart, Setting, Urgency, clock_start
@@ -86,7 +87,7 @@ def facts_of_item(connection: Connection, row: Row[Any], rules: Rules) -> ItemFa
         age_years=_age(birth_dates, exam_date, facts),
         exam_date=exam_date,
         setting=_setting(order, facts, studies),
-        urgency=_urgency(order, facts, studies),
+        urgency=priority_of(connection, row.id) or _urgency(order, facts, studies),
         clock_start_at=start.at,
         clock_start_source=start.source,
         birth_dates_differ=len(birth_dates) > 1,

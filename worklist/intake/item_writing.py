@@ -17,7 +17,7 @@ from worklist.db.tables.work import item, item_exam
 from worklist.doubts import close_doubts, open_doubt
 from worklist.exam_codes import MappedExam, accession_minutes
 from worklist.intake.item_facts import ItemFacts, facts_of_item
-from worklist.intake.offering import BEGUN
+from worklist.intake.offering import is_out_of_hand
 from worklist.not_offered import NotOfferedRule, OfferedExam, OfferFacts, not_offered
 from worklist.profile import profile_of
 from worklist.turnaround import TurnaroundFacts, due
@@ -45,7 +45,7 @@ def write_facts(connection: Connection, row: Row[Any], facts: ItemFacts | None =
 
 def kept_back(row: Row[Any], facts: ItemFacts, rules: Rules) -> NotOfferedRule | None:
     """Give the rule by which an item is not offered for network reporting; None also where its report is begun."""
-    if row.state in BEGUN:
+    if is_out_of_hand(row):
         return None
     only = facts.image_modalities[0] if len(facts.image_modalities) == 1 else None
     exams = tuple(

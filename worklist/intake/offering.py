@@ -15,11 +15,25 @@ from worklist.item import ItemState, Move
 from worklist.moves import make_move
 from worklist.withdrawal import withdraw_readings
 
-#: A rule is not applied to work in these states: somebody reports it, or has.
-BEGUN = frozenset({ItemState.IN_PROGRESS, ItemState.PRELIMINARY, ItemState.VERIFIED, ItemState.ADDENDUM})
+_BEGUN = frozenset(
+    {
+        ItemState.IN_PROGRESS,
+        ItemState.PRELIMINARY,
+        ItemState.VERIFIED,
+        ItemState.ADDENDUM,
+        ItemState.RECALLED,
+        ItemState.OUTSOURCED,
+        ItemState.RETURNED,
+    }
+)
 
 #: What a change of rules is judged for anew.
 _RECONSIDERED = (ItemState.READY, ItemState.ON_HOLD, ItemState.NOT_OFFERED)
+
+
+def is_out_of_hand(row: Row[Any]) -> bool:
+    """Whether no rule takes an item away: somebody reports it, or has, or a person decided where it is."""
+    return row.state in _BEGUN or (row.state == ItemState.ON_HOLD and row.state_reason is not None)
 
 
 def settle_offer(connection: Connection, row: Row[Any]) -> Row[Any]:

@@ -23,6 +23,7 @@ from worklist.intake.accessions import item_of_accession, lock_accession, open_i
 from worklist.intake.completion import hold_cut, open_while_arriving, work_out
 from worklist.intake.exam_ends import note_exam_end, take_exam_end, worked_out_from_images
 from worklist.intake.patients import can_be_patient_of, record_patient
+from worklist.intake.priorities import note_ordered_urgency
 from worklist.intake.study import Code, PatientAsSent
 from worklist.item import REPORTED, ItemState, Move, moves_from
 from worklist.local_time import LONDON, LocalTime
@@ -96,7 +97,10 @@ def receive_order(connection: Connection, order: Order) -> Outcome:
     known = connection.execute(select(item_order).where(item_order.c.item_id == item_id)).one_or_none()
     if known is not None:
         standing = _standing(known, order, made_at)
-        if standing is Outcome.STALE:  # the newer messages need not say when the examination ended
+        if (
+            standing is Outcome.STALE
+        ):  # the newer messages need not say when the examination ended, nor how urgent it is
+            _take_ordered_urgency(connection, known.item_id, order, made_at)
             take_exam_end(connection, order.message.facility, known.item_id, made_at, order.exam_ended)
         if standing is not Outcome.APPLIED:
             return standing
@@ -106,6 +110,7 @@ def receive_order(connection: Connection, order: Order) -> Outcome:
     hold_cut(connection)
     row = lock_item(connection, item_id)
     _keep(connection, item_id, order, patient_id, made_at, known=known)
+    note_ordered_urgency(connection, item_id, made_at, order.urgency)
     note_exam_end(connection, row, made_at, order.exam_ended)
     _note_doubts(connection, row, order, moment.astimezone(LONDON).date())
     if order.control is OrderControl.CANCEL:
@@ -131,6 +136,16 @@ def _standing(known: Row[Any], order: Order, made_at: datetime) -> Outcome:
     rank = list(OrderControl)
     newest = (known.message_at, rank.index(OrderControl(known.control)))
     return Outcome.STALE if (made_at, rank.index(order.control)) < newest else Outcome.APPLIED
+
+
+def _take_ordered_urgency(connection: Connection, item_id: int, order: Order, made_at: datetime) -> None:
+    """Hold the urgency of a message that came late against the one that a person gave."""
+    hold_cut(connection)
+    row = lock_item(connection, item_id)
+    if note_ordered_urgency(connection, item_id, made_at, order.urgency):
+        if worked_out_from_images(connection, row):
+            work_out(connection, item_id)
+        audit.append(connection, f"ris:{order.message.facility}", "ordered urgency stated", items=[item_id])
 
 
 def _keep(

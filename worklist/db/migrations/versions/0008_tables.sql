@@ -1,4 +1,5 @@
--- When an examination ended, as the home RIS says it; what is not offered for network reporting.
+-- When an examination ended, as the home RIS says it; what is not offered for network reporting; what
+-- people do with an item beside reading it.
 
 CREATE TABLE exam_end (
   item_id BIGINT NOT NULL,
@@ -37,8 +38,64 @@ CREATE TABLE not_offered_rule (
 COMMENT ON TABLE not_offered_rule IS
   'What is not offered for network reporting, dated; null conditions match everything.';
 
-ALTER TABLE item ADD COLUMN not_offered_rule TEXT, ADD COLUMN not_offered_reason TEXT;
+CREATE TABLE item_act (
+  id BIGINT GENERATED ALWAYS AS IDENTITY,
+  trust_ods TEXT NOT NULL,
+  item_id BIGINT NOT NULL,
+  act TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  reason TEXT,
+  note TEXT,
+  at TIMESTAMP WITH TIME ZONE DEFAULT radpool_now() NOT NULL,
+  CONSTRAINT item_act_pkey PRIMARY KEY (id),
+  CONSTRAINT item_act_trust_ods_fkey FOREIGN KEY(trust_ods) REFERENCES trust (ods_code),
+  CONSTRAINT item_act_item_id_fkey FOREIGN KEY(item_id) REFERENCES item (id)
+);
+COMMENT ON TABLE item_act IS 'What a person did with an item beside reading it; forced row-level security.';
+COMMENT ON COLUMN item_act.reason IS 'A code of the list; null where the act undoes another.';
+COMMENT ON COLUMN item_act.note IS 'Free words may name people: row-level security is forced.';
+CREATE INDEX item_act_item_idx ON item_act (item_id);
+CREATE TABLE item_priority (
+  item_id BIGINT NOT NULL,
+  trust_ods TEXT NOT NULL,
+  urgency TEXT NOT NULL,
+  set_by TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  set_at TIMESTAMP WITH TIME ZONE DEFAULT radpool_now() NOT NULL,
+  ordered_urgency TEXT,
+  ordered_at TIMESTAMP WITH TIME ZONE,
+  outranked BOOLEAN DEFAULT false NOT NULL,
+  CONSTRAINT item_priority_pkey PRIMARY KEY (item_id),
+  CONSTRAINT item_priority_item_id_fkey FOREIGN KEY(item_id) REFERENCES item (id),
+  CONSTRAINT item_priority_trust_ods_fkey FOREIGN KEY(trust_ods) REFERENCES trust (ods_code)
+);
+COMMENT ON TABLE item_priority IS 'The urgency that a person gave an item.';
+COMMENT ON COLUMN item_priority.ordered_urgency IS 'What the newest order of then stated; only another one outranks it.';
+COMMENT ON COLUMN item_priority.ordered_at IS 'When that order was made.';
+COMMENT ON COLUMN item_priority.outranked IS 'A newer order has stated another urgency.';
+CREATE TABLE act_reason (
+  act TEXT NOT NULL,
+  code TEXT NOT NULL,
+  description TEXT NOT NULL,
+  valid_from DATE NOT NULL,
+  valid_to DATE,
+  source TEXT NOT NULL,
+  confirmed_by TEXT,
+  CONSTRAINT act_reason_pkey PRIMARY KEY (act, code),
+  CONSTRAINT act_reason_act_check CHECK (act IN ('hold', 'return-to-site', 'recall', 'outsource', 'cancel',
+    'change-priority'))
+);
+COMMENT ON TABLE act_reason IS 'A network''s own reasons beside the fixed ones.';
+
+ALTER TABLE item ADD COLUMN not_offered_rule TEXT, ADD COLUMN not_offered_reason TEXT, ADD COLUMN state_reason TEXT;
 ALTER TABLE item DROP CONSTRAINT item_state_check;
 ALTER TABLE item ADD CONSTRAINT item_state_check CHECK (state IN ('ordered', 'arriving', 'ready', 'on_hold',
-  'in_progress', 'preliminary', 'verified', 'addendum', 'reported_elsewhere', 'cancelled', 'not_offered'));
+  'in_progress', 'preliminary', 'verified', 'addendum', 'reported_elsewhere', 'cancelled', 'recalled', 'outsourced',
+  'returned', 'not_offered'));
 COMMENT ON COLUMN item.not_offered_rule IS 'The rule that keeps it from network reporting; null: none does.';
+COMMENT ON COLUMN item.state_reason IS 'Why a person brought it into this state; null: no person did.';
+ALTER TABLE reading DROP CONSTRAINT reading_purpose_check;
+ALTER TABLE reading ADD CONSTRAINT reading_purpose_check CHECK (purpose IN ('first', 'check', 'second', 'sample',
+  'addendum', 'amendment'));
+ALTER TABLE report ADD COLUMN recalled_at TIMESTAMP WITH TIME ZONE;
+COMMENT ON COLUMN report.recalled_at IS 'Since then it no longer stands.';
