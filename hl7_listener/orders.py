@@ -14,12 +14,16 @@ from hl7_listener.fault import Condition, MessageFault
 from hl7_listener.fields import (
     Faults,
     accession_number_of,
+    day_in,
     exam_ended,
     first,
     latest,
     meanings,
     message_of,
+    needed_by,
     patient_of,
+    person_in,
+    telephone_in,
 )
 from hl7_listener.header import Header
 from hl7_listener.messages import Group, parts_of, read_groups
@@ -64,6 +68,10 @@ def _order(group: Group, message: Message, dialect: Dialect, received_at: dateti
         exams=_exams(group, dialect),
         clinical_question=first(group, dialect.clinical_question_fields, at_most=_CLINICAL_QUESTION_LENGTH),
         placer_order_number=first(group, dialect.placer_fields),
+        requester=person_in(group, dialect.requester_fields),
+        call_back=telephone_in(group, dialect.call_back_fields),
+        needed_by=needed_by(group, dialect, received_at, faults),
+        referral_date=day_in(group, dialect.referral_date_fields, faults),
         exam_ended=exam_ended(group, dialect, message, received_at),
         faults=tuple(faults),
     )
@@ -116,6 +124,8 @@ def _together(known: Order, other: Order) -> Order:
         urgency=min(
             (one.urgency for one in standing if one.urgency is not None), key=list(Urgency).index, default=None
         ),
+        needed_by=min((one.needed_by for one in standing if one.needed_by), key=lambda one: one.at, default=None),
+        referral_date=min((one.referral_date for one in standing if one.referral_date), default=None),
         exam_ended=latest(one.exam_ended for one in standing),
         faults=tuple(dict.fromkeys((*known.faults, *other.faults))),
     )

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
 
 from worklist.db.tables.network import exam
-from worklist.db.tables.work import item, item_exam, order_identity, patient, worklist_exception
+from worklist.db.tables.work import item, item_exam, item_order, order_identity, patient, worklist_exception
 from worklist.item import UNREPORTED, ItemState
 
 
@@ -30,6 +30,17 @@ class PatientView:
     given_name: str | None
     birth_date: date | None
     sex: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """What the order says beside the item's facts, for those who may see the patient; instants are aware UTC."""
+
+    clinical_question: str | None
+    requester: str | None
+    call_back: str | None
+    needed_by_at: datetime | None
+    referral_date: date | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +64,9 @@ class ExceptionView:
 
 @dataclass(frozen=True, slots=True)
 class ItemView:
-    """An item; instants are aware UTC, None is not known. `patient` None: not for this viewer.
+    """An item; instants are aware UTC, None is not known.
 
-    `arriving`: its images still come, whether or not it is offered already. `completed_by` says what made its
+    `patient` and `order` None: not for this viewer, or there is no order. `arriving`: its images still come, whether or not it is offered already. `completed_by` says what made its
     last study complete.
     """
 
@@ -83,6 +94,7 @@ class ItemView:
     state_reason: str | None
     exceptions: tuple[ExceptionView, ...]
     patient: PatientView | None
+    order: OrderView | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +159,15 @@ def read_items(connection: Connection, ids: Sequence[int]) -> list[ItemView]:
             patient.c.given_name,
             patient.c.birth_date,
             patient.c.sex,
+            item_order.c.item_id.label("ordered"),
+            item_order.c.clinical_question,
+            item_order.c.requester,
+            item_order.c.call_back,
+            item_order.c.needed_by_at,
+            item_order.c.referral_date,
         )
         .outerjoin(order_identity, order_identity.c.item_id == item.c.id)
+        .outerjoin(item_order, item_order.c.item_id == item.c.id)
         .outerjoin(patient, patient.c.id == item.c.patient_id)
         .where(item.c.id.in_(ids))
     )
@@ -220,5 +239,8 @@ def _view(row: Row[Any], exams: Sequence[ExamView], exceptions: Sequence[Excepti
             row.sex,
         )
         if seen
+        else None,
+        order=OrderView(row.clinical_question, row.requester, row.call_back, row.needed_by_at, row.referral_date)
+        if row.ordered is not None
         else None,
     )

@@ -22,6 +22,9 @@ BACKSTOP = Span(28, "calendar_days")
 #: `Due.rule_id` and `Due.hard_rule_id` where no rule binds but the backstop.
 BACKSTOP_RULE_ID = "backstop-28-calendar-days"
 
+#: `Due.rule_id` where the report is needed before any rule would have it.
+NEEDED_BY_RULE_ID = "needed-by"
+
 #: `ClockStart.source` where no source gave a believable end of acquisition.
 RECEIPT = "receipt"
 
@@ -63,7 +66,8 @@ def due(facts: TurnaroundFacts, rules: Sequence[TargetRule], bank_holidays: Cont
     wider rule's in force. An unknown setting, urgency, modality or exam is tried with every value
     that it could have, and the earliest instants are taken; so it is with the exams of an item that
     has several. No hard limit lies later than 28 calendar days after the clock start, and nothing
-    is due later than its hard limit. `bank_holidays` are local dates.
+    is due later than its hard limit. When the report is needed pulls the target forward and never back; a time before
+    the clock start says nothing of a report. `bank_holidays` are local dates.
     """
     start_at = facts.clock_start_at
     day = start_at.astimezone(LONDON).date()
@@ -82,6 +86,9 @@ def due(facts: TurnaroundFacts, rules: Sequence[TargetRule], bank_holidays: Cont
         all_limits.append(limit)
         all_targets.append(min([*_binding(matching, targets), limit], key=_AT))
     target, limit = min(all_targets), min(all_limits)
+    needed_at = facts.needed_by_at
+    if needed_at is not None and start_at < needed_at < target.at:
+        target = _Bound(needed_at.astimezone(UTC), NEEDED_BY_RULE_ID)
     return Due(target.at, limit.at, target.rule_id, limit.rule_id)
 
 
@@ -107,7 +114,8 @@ class TurnaroundFacts:
     """What the due time of an item depends on; None is unknown.
 
     `trust` is the ODS code of the performing trust. `exam_codes` has one entry per exam, None for
-    an unmapped one; an item without exams counts as one unknown exam. `clock_start_at` is aware.
+    an unmapped one; an item without exams counts as one unknown exam. `clock_start_at` and
+    `needed_by_at` are aware.
     """
 
     trust: str
@@ -116,6 +124,7 @@ class TurnaroundFacts:
     modality: str | None
     exam_codes: tuple[str | None, ...]
     clock_start_at: datetime
+    needed_by_at: datetime | None = None
 
     def __post_init__(self) -> None:
         if self.clock_start_at.tzinfo is None:

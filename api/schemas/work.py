@@ -59,6 +59,18 @@ class Patient(BaseModel):
     sex: str | None
 
 
+class Order(BaseModel):
+    """What the order says beside the item's facts; given to those who may see the patient."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    clinical_question: str | None
+    requester: str | None
+    call_back: str | None
+    needed_by_at: datetime | None = Field(description="clinic or meeting; it pulls `due_at` forward, never back")
+    referral_date: date | None = Field(description="from which the faster diagnosis standard counts")
+
+
 class Offer(BaseModel):
     """Why an item is on this reporter's list: `holding` is `claimed`, `assigned` or `open`."""
 
@@ -100,6 +112,7 @@ class Item(BaseModel):
     state_reason: str | None = Field(description="why a person brought it into this state")
     exceptions: list[ItemException]
     patient: Patient | None = None
+    order: Order | None = None
     offer: Offer | None = None
 
 

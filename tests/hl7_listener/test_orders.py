@@ -269,3 +269,53 @@ def test_a_dialect_says_where_the_end_of_the_examination_stands() -> None:
     [one] = read(message, exam_ended_fields=["ZEX-1"])
     assert one.exam_ended is not None
     assert (one.exam_ended.source, one.exam_ended.as_sent) == ("ZEX-1", "202606100930")
+
+
+def test_who_asked_and_how_they_are_reached_is_read_from_the_order_and_else_from_the_request() -> None:
+    obr = "OBR|1|P77||XCHES" + "|" * 12 + "G77^Ottershaw^Ann^^^Dr|01632 960001"
+    [one] = read(order(obr=obr))
+    assert (one.requester, one.call_back) == ("Ann Ottershaw", "01632 960001")
+    message = order(obr=obr).replace(
+        "ORC|NW|P77|000123||||", "ORC|NW|P77|000123||||" + "|" * 5 + "G12||^^^^^1632^960002"
+    )
+    [one] = read(message)
+    assert (one.requester, one.call_back) == ("G12", "1632 960002")
+    [one] = read(order())
+    assert (one.requester, one.call_back, one.needed_by, one.referral_date) == (None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("202606121330", datetime(2026, 6, 12, 12, 30, tzinfo=UTC)),
+        ("20260612", datetime(2026, 6, 11, 23, 0, tzinfo=UTC)),  # a day counts from its beginning in London
+        ("202606121330+0000", datetime(2026, 6, 12, 13, 30, tzinfo=UTC)),
+    ],
+)
+def test_when_the_report_is_needed_is_a_time_or_the_beginning_of_a_day(text: str, expected: datetime) -> None:
+    [one] = read(order(orc_7=f"^^^202606101000^{text}^R"))
+    assert one.needed_by is not None
+    assert (one.needed_by.at, one.needed_by.as_sent, one.needed_by.source) == (expected, text, "ORC-7.5")
+
+
+def test_what_is_no_time_is_named_and_the_time_of_the_examination_is_not_when_its_report_is_needed() -> None:
+    [one] = read(order(orc_7="^^^202606101000^soon"))
+    assert (one.needed_by, one.faults) == (None, (("ORC-7.5", "is not a date or a time"),))
+    [one] = read(order(orc_7="^^^202606101000"))
+    assert one.needed_by is None
+    [one] = read(order(orc_7="^^^202606101000"), needed_by_fields=["ORC-7.4"])
+    assert one.needed_by is not None
+
+
+def test_the_referral_date_stands_where_the_dialect_says() -> None:
+    [one] = read(order(more="ZRF|20260520"), referral_date_fields=["ZRF-1"])
+    assert one.referral_date == date(2026, 5, 20)
+    [one] = read(order(more="ZRF|May"), referral_date_fields=["ZRF-1"])
+    assert (one.referral_date, one.faults) == (None, (("ZRF-1", "is not a date"),))
+
+
+def test_of_several_exams_the_earliest_need_counts() -> None:
+    more = "ORC|NW|P78|000123||||^^^^202606111000\rOBR|2|P78||XHANL^XR Hand Lt^NICIP"
+    [one] = read(order(orc_7="^^^^202606121000", more=more))
+    assert one.needed_by is not None
+    assert one.needed_by.as_sent == "202606111000"

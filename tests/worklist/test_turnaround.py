@@ -380,3 +380,20 @@ def test_without_a_believable_source_the_clock_starts_at_receipt() -> None:
     ahead = sent("OBR-8", RECEIVED + timedelta(days=1))
     assert clock_start([None, ahead], RECEIVED.astimezone(LONDON)) == (RECEIVED, RECEIPT)
     assert clock_start([None, ahead], RECEIVED.astimezone(LONDON)).at.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("needed_at", "due_at", "rule_id"),
+    [
+        (START + timedelta(days=3), START + timedelta(days=3), "needed-by"),
+        (START + timedelta(days=14), START + timedelta(days=14), "routine"),
+        (START + timedelta(days=20), START + timedelta(days=14), "routine"),  # never back
+        (START, START + timedelta(days=14), "routine"),  # before there was anything to report
+        (START - timedelta(days=3), START + timedelta(days=14), "routine"),
+    ],
+)
+def test_when_a_report_is_needed_pulls_the_target_forward_and_never_back(
+    needed_at: datetime, due_at: datetime, rule_id: str
+) -> None:
+    found = judge(dataclasses.replace(facts(), needed_by_at=needed_at), ROUTINE)
+    assert found == Due(due_at, START + timedelta(days=21), rule_id, "routine")

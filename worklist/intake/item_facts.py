@@ -44,7 +44,7 @@ class ItemFacts:
     """What is known of an item; None is not known.
 
     `image_modalities` are those of the images, by their UK labels. `exams_written` are the exams as they stand with
-    the item. `exam_date` is the local date of the examination, `clock_start_at` aware UTC.
+    the item. `exam_date` is the local date of the examination, `clock_start_at` and `needed_by_at` aware UTC.
     `birth_dates_differ` says that the sources contradict each other, for which reason no age is known.
     """
 
@@ -58,6 +58,7 @@ class ItemFacts:
     urgency: Urgency | None
     clock_start_at: datetime
     clock_start_source: str
+    needed_by_at: datetime | None
     birth_dates_differ: bool
 
 
@@ -90,6 +91,7 @@ def facts_of_item(connection: Connection, row: Row[Any], rules: Rules) -> ItemFa
         urgency=priority_of(connection, row.id) or _urgency(order, facts, studies),
         clock_start_at=start.at,
         clock_start_source=start.source,
+        needed_by_at=order.needed_by_at if order else None,
         birth_dates_differ=len(birth_dates) > 1,
     )
 

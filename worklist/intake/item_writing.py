@@ -59,7 +59,15 @@ def _values(connection: Connection, row: Row[Any], facts: ItemFacts, rules: Rule
     exam_codes = tuple(exam.code if exam else None for exam in mapped)
     year = facts.clock_start_at.year
     when = due(
-        TurnaroundFacts(row.trust_ods, facts.setting, facts.urgency, facts.modality, exam_codes, facts.clock_start_at),
+        TurnaroundFacts(
+            row.trust_ods,
+            facts.setting,
+            facts.urgency,
+            facts.modality,
+            exam_codes,
+            facts.clock_start_at,
+            facts.needed_by_at,
+        ),
         rules.targets,
         england_bank_holidays((year, year + 1)),
     )

@@ -80,6 +80,10 @@ class Order:
     clinical_question: str | None = None
     placer_order_number: str | None = None
     exam_ended: LocalTime | None = None
+    requester: str | None = None
+    call_back: str | None = None
+    needed_by: LocalTime | None = None
+    referral_date: date | None = None
     faults: tuple[tuple[str, str], ...] = ()
 
 
@@ -160,6 +164,10 @@ def _keep(
         "urgency": order.urgency,
         "exams": [[code.value, code.scheme, code.meaning] for code in order.exams],
         "clinical_question": order.clinical_question,
+        "requester": order.requester,
+        "call_back": order.call_back,
+        "referral_date": order.referral_date,
+        **_needed_by(order.needed_by),
         "message_at": made_at,
         "message_ids": [*same_instant, order.message.control_id],
     }
@@ -173,6 +181,11 @@ def _keep(
         .where(order_identity.c.item_id == item_id)
         .values(placer_order_number=order.placer_order_number)
     )
+
+
+def _needed_by(stated: LocalTime | None) -> dict[str, Any]:
+    names = ("at", "as_sent", "zone", "fold", "source")
+    return {f"needed_by_{name}": getattr(stated, name) if stated else None for name in names}
 
 
 def _cancel(connection: Connection, row: Row[Any]) -> None:

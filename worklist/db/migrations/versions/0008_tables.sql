@@ -99,3 +99,10 @@ ALTER TABLE reading ADD CONSTRAINT reading_purpose_check CHECK (purpose IN ('fir
   'addendum', 'amendment'));
 ALTER TABLE report ADD COLUMN recalled_at TIMESTAMP WITH TIME ZONE;
 COMMENT ON COLUMN report.recalled_at IS 'Since then it no longer stands.';
+ALTER TABLE item_order ADD COLUMN requester TEXT, ADD COLUMN call_back TEXT,
+  ADD COLUMN needed_by_at TIMESTAMP WITH TIME ZONE, ADD COLUMN needed_by_as_sent TEXT, ADD COLUMN needed_by_zone TEXT,
+  ADD COLUMN needed_by_fold SMALLINT, ADD COLUMN needed_by_source TEXT, ADD COLUMN referral_date DATE;
+COMMENT ON COLUMN item_order.requester IS 'Who asked, as named.';
+COMMENT ON COLUMN item_order.call_back IS 'How the requester is reached.';
+COMMENT ON COLUMN item_order.needed_by_at IS 'When the report is needed: clinic or multidisciplinary meeting.';
+COMMENT ON COLUMN item_order.referral_date IS 'From which the faster diagnosis standard counts.';
