@@ -30,7 +30,7 @@ from worklist.exam_codes import Catalogue, Exam
 from worklist.not_offered import NotOfferedReason, NotOfferedRule
 from worklist.profile import Cut, Profile
 from worklist.span import Span
-from worklist.turnaround import Setting, TargetRule, Urgency
+from worklist.turnaround import Setting, TargetClock, TargetRule, Urgency
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +120,7 @@ def _targets(connection: Connection) -> list[TargetRule]:
             valid_to=row.valid_to,
             source=row.source,
             confirmed_by=row.confirmed_by,
+            clock=TargetClock(row.clock),
         )
         for row in connection.execute(select(target_rule).order_by(target_rule.c.code))
     ]

@@ -66,8 +66,8 @@ class ExceptionView:
 class ItemView:
     """An item; instants are aware UTC, None is not known.
 
-    `patient` and `order` None: not for this viewer, or there is no order. `arriving`: its images still come, whether or not it is offered already. `completed_by` says what made its
-    last study complete.
+    `patient` and `order` None: not for this viewer, or there is no order. `arriving`: its images still come, whether or
+    not it is offered already. `completed_by` says what made its last study complete.
     """
 
     id: int
@@ -79,6 +79,7 @@ class ItemView:
     setting: str | None
     urgency: str | None
     due_at: datetime | None
+    report_due_at: datetime | None
     hard_limit_at: datetime | None
     clock_start_at: datetime | None
     clock_start_source: str | None
@@ -215,6 +216,7 @@ def _view(row: Row[Any], exams: Sequence[ExamView], exceptions: Sequence[Excepti
         setting=row.setting,
         urgency=row.urgency,
         due_at=row.due_at,
+        report_due_at=row.report_due_at,
         hard_limit_at=row.hard_limit_at,
         clock_start_at=row.clock_start_at,
         clock_start_source=row.clock_start_source,

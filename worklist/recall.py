@@ -42,7 +42,6 @@ def recall(connection: Connection, actor: str, item_id: int, reason: str, note: 
             report.c.item_id == item_id,
             ~report.c.superseded,
             report.c.recalled_at.is_(None),
-            report.c.status != ReportStatus.PRELIMINARY.value,
         )
         .values(recalled_at=func.radpool_now())
         .returning(report.c.id, report.c.status)
@@ -51,7 +50,16 @@ def recall(connection: Connection, actor: str, item_id: int, reason: str, note: 
         raise ForbiddenMove(ItemState(row.state), Move.RECALLED)  # an addendum to a report of the home RIS
     report_ids = sorted(one.id for one in recalled)
     dimensions = {"by": "person", "reason": reason, "reports": report_ids}
-    row = make_move(connection, row, Move.RECALLED, dimensions=dimensions, state_reason=reason, reported_at=None)
+    row = make_move(
+        connection,
+        row,
+        Move.RECALLED,
+        dimensions=dimensions,
+        state_reason=reason,
+        reported_at=None,
+        due_at=row.report_due_at or row.due_at,
+        report_due_at=None,
+    )
     connection.execute(
         delete(item_exclusion).where(item_exclusion.c.item_id == item_id, item_exclusion.c.kind == "has-read")
     )

@@ -53,6 +53,13 @@ class Urgency(StrEnum):
     ROUTINE = "routine"
 
 
+class TargetClock(StrEnum):
+    """What a rule's spans are counted for."""
+
+    REPORT = "report"  # from the end of acquisition to a verified report
+    CHECK = "check"  # from a preliminary report to the verified one
+
+
 def due(facts: TurnaroundFacts, rules: Sequence[TargetRule], bank_holidays: Container[date]) -> Due:
     """Work out when the report of an item is due, and the limit it may never pass.
 
@@ -69,7 +76,40 @@ def due(facts: TurnaroundFacts, rules: Sequence[TargetRule], bank_holidays: Cont
     is due later than its hard limit. When the report is needed pulls the target forward and never back; a time before
     the clock start says nothing of a report. `bank_holidays` are local dates.
     """
-    start_at = facts.clock_start_at
+    backstop = _Bound(ends_at(BACKSTOP, facts.clock_start_at, bank_holidays), BACKSTOP_RULE_ID)
+    of_reports = [rule for rule in rules if rule.clock is TargetClock.REPORT]
+    return _work_out(facts, facts.clock_start_at, of_reports, bank_holidays, backstop)
+
+
+def check_due(
+    facts: TurnaroundFacts,
+    preliminary_at: datetime,
+    rules: Sequence[TargetRule],
+    bank_holidays: Container[date],
+    report: Due,
+) -> Due:
+    """Work out when the check of a preliminary report is due, by the rules of checks, from when it was given (aware).
+
+    The report's hard limit stays the last that a check may take. Where no rule of checks could match, the
+    report's own due time (`report`) goes on.
+    """
+    day = preliminary_at.astimezone(LONDON).date()
+    of_checks = [rule for rule in rules if rule.clock is TargetClock.CHECK]
+    in_force = [rule for rule in of_checks if rule.in_force_on(day) and rule.trust in {None, facts.trust}]
+    if not any(rule.matches(case) for case in _cases(facts, in_force) for rule in in_force):
+        return report
+    last = _Bound(report.hard_limit_at, report.hard_rule_id)
+    return _work_out(facts, preliminary_at, of_checks, bank_holidays, last)
+
+
+def _work_out(
+    facts: TurnaroundFacts,
+    start_at: datetime,
+    rules: Sequence[TargetRule],
+    bank_holidays: Container[date],
+    last: _Bound,
+) -> Due:
+    """Work a due time out from a start; nothing lies later than `last`."""
     day = start_at.astimezone(LONDON).date()
     in_force = [rule for rule in rules if rule.in_force_on(day) and rule.trust in {None, facts.trust}]
     targets, limits = {}, {}
@@ -78,11 +118,10 @@ def due(facts: TurnaroundFacts, rules: Sequence[TargetRule], bank_holidays: Cont
         if rule.hard_limit is not None:
             limits[rule] = ends_at(rule.hard_limit, start_at, bank_holidays)
 
-    backstop = _Bound(ends_at(BACKSTOP, start_at, bank_holidays), BACKSTOP_RULE_ID)
     all_targets, all_limits = [], []
     for case in _cases(facts, in_force):
         matching = [rule for rule in in_force if rule.matches(case)]
-        limit = min([*_binding(matching, limits), backstop], key=_AT)
+        limit = min([*_binding(matching, limits), last], key=_AT)
         all_limits.append(limit)
         all_targets.append(min([*_binding(matching, targets), limit], key=_AT))
     target, limit = min(all_targets), min(all_limits)
@@ -151,6 +190,7 @@ class TargetRule:
     valid_to: date | None
     source: str
     confirmed_by: str | None
+    clock: TargetClock = TargetClock.REPORT
 
     def __post_init__(self) -> None:
         if self.modalities is not None and not self.modalities:

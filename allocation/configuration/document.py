@@ -16,7 +16,7 @@ from allocation.configuration.row import Code, Modality, Moment, OdsCode, Row, S
 from allocation.configuration.sources import Source
 from worklist.not_offered import NotOfferedReason
 from worklist.reasons import ReasonedAct
-from worklist.turnaround import Setting, Urgency
+from worklist.turnaround import Setting, TargetClock, Urgency
 
 
 class Trust(Row):
@@ -64,7 +64,10 @@ class ExamAlias(Row):
 
 
 class Target(Row):
-    """A turnaround rule: conditions left out match everything; spans such as `4 hours`."""
+    """A turnaround rule: conditions left out match everything; spans such as `4 hours`.
+
+    `clock` `check`: counted from a preliminary report to the verified one that follows its check.
+    """
 
     id: Code
     trust: OdsCode | None = None
@@ -74,6 +77,7 @@ class Target(Row):
     exam_codes: Annotated[tuple[Code, ...], Field(min_length=1)] | None = None
     target: SpanText
     hard_limit: SpanText | None = None
+    clock: TargetClock = TargetClock.REPORT
     valid_from: date
     valid_to: date | None = None
     source: Words

@@ -97,6 +97,7 @@ class Item(BaseModel):
     setting: str | None
     urgency: str | None
     due_at: datetime | None
+    report_due_at: datetime | None = Field(description="when the report was due, where `due_at` is when its check is")
     hard_limit_at: datetime | None
     clock_start_at: datetime | None
     clock_start_source: str | None

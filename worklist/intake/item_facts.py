@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, select, text
 
 from worklist.catalogue import Rules, exam_of
 from worklist.db.tables.announced import exam_end
@@ -44,7 +44,8 @@ class ItemFacts:
     """What is known of an item; None is not known.
 
     `image_modalities` are those of the images, by their UK labels. `exams_written` are the exams as they stand with
-    the item. `exam_date` is the local date of the examination, `clock_start_at` and `needed_by_at` aware UTC.
+    the item. `exam_date` is the local date of the examination, `clock_start_at` and `needed_by_at` aware UTC,
+    `preliminary_at` is when the first preliminary report was given that still stands.
     `birth_dates_differ` says that the sources contradict each other, for which reason no age is known.
     """
 
@@ -59,6 +60,7 @@ class ItemFacts:
     clock_start_at: datetime
     clock_start_source: str
     needed_by_at: datetime | None
+    preliminary_at: datetime | None
     birth_dates_differ: bool
 
 
@@ -92,6 +94,7 @@ def facts_of_item(connection: Connection, row: Row[Any], rules: Rules) -> ItemFa
         clock_start_at=start.at,
         clock_start_source=start.source,
         needed_by_at=order.needed_by_at if order else None,
+        preliminary_at=connection.scalar(_PRELIMINARY_AT, {"item": row.id}),
         birth_dates_differ=len(birth_dates) > 1,
     )
 
@@ -223,3 +226,9 @@ def _from_priority(facts: Mapping[str, Any]) -> Urgency | None:
 def _modality(exams: Sequence[MappedExam], images: Sequence[str]) -> str | None:
     mapped = next((one.exam.modality for one in exams if one.exam), None)
     return mapped or (uk_modality(images[0]) if images else None)
+
+
+_PRELIMINARY_AT = text(
+    "SELECT min(received_at) FROM report"
+    " WHERE item_id = :item AND status = 'preliminary' AND NOT superseded AND recalled_at IS NULL"
+)

@@ -18,9 +18,10 @@ from worklist.doubts import close_doubts, open_doubt
 from worklist.exam_codes import MappedExam, accession_minutes
 from worklist.intake.item_facts import ItemFacts, facts_of_item
 from worklist.intake.offering import is_out_of_hand
+from worklist.item import ItemState
 from worklist.not_offered import NotOfferedRule, OfferedExam, OfferFacts, not_offered
 from worklist.profile import profile_of
-from worklist.turnaround import TurnaroundFacts, due
+from worklist.turnaround import TurnaroundFacts, check_due, due
 
 #: What an exam that nobody has classified yet is valued at, in reporting minutes.
 UNMAPPED_MINUTES = Decimal(15)
@@ -57,20 +58,20 @@ def kept_back(row: Row[Any], facts: ItemFacts, rules: Rules) -> NotOfferedRule |
 def _values(connection: Connection, row: Row[Any], facts: ItemFacts, rules: Rules) -> dict[str, Any]:
     mapped = [one.exam for one in facts.exams]
     exam_codes = tuple(exam.code if exam else None for exam in mapped)
-    year = facts.clock_start_at.year
-    when = due(
-        TurnaroundFacts(
-            row.trust_ods,
-            facts.setting,
-            facts.urgency,
-            facts.modality,
-            exam_codes,
-            facts.clock_start_at,
-            facts.needed_by_at,
-        ),
-        rules.targets,
-        england_bank_holidays((year, year + 1)),
+    known = TurnaroundFacts(
+        row.trust_ods,
+        facts.setting,
+        facts.urgency,
+        facts.modality,
+        exam_codes,
+        facts.clock_start_at,
+        facts.needed_by_at,
     )
+    holidays = england_bank_holidays(range(facts.clock_start_at.year, facts.clock_start_at.year + 3))
+    of_report = when = due(known, rules.targets, holidays)
+    checked = row.state == ItemState.PRELIMINARY and facts.preliminary_at is not None
+    if checked and facts.preliminary_at is not None:
+        when = check_due(known, facts.preliminary_at, rules.targets, holidays, of_report)
     rule = kept_back(row, facts, rules)
     profile = profile_of(exam_codes, facts.age_years, facts.setting, row.flags, rules.cut)
     return {
@@ -84,6 +85,7 @@ def _values(connection: Connection, row: Row[Any], facts: ItemFacts, rules: Rule
         "due_at": None if rule else when.due_at,
         "hard_limit_at": None if rule else when.hard_limit_at,
         "target_rule": None if rule else when.rule_id,
+        "report_due_at": of_report.due_at if checked else None,
         "not_offered_rule": rule.id if rule else None,
         "not_offered_reason": rule.reason.value if rule else None,
         "reporting_minutes": accession_minutes(facts.exams, unmapped_minutes=UNMAPPED_MINUTES),

@@ -22,6 +22,7 @@ from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from worklist.db.tables.columns import Instant, identity, metadata, now_column, one_of, trust_column
 from worklist.not_offered import NotOfferedReason
+from worklist.turnaround import TargetClock
 
 config_version = Table(
     "config_version",
@@ -127,6 +128,8 @@ target_rule = Table(
     Column("valid_to", Date),
     Column("source", Text, nullable=False),
     Column("confirmed_by", Text),
+    Column("clock", Text, nullable=False, server_default=text("'report'")),
+    one_of("clock", [clock.value for clock in TargetClock]),
     UniqueConstraint("code", "valid_from"),
     comment="Turnaround rules, dated; null conditions match everything; spans as text such as '4 hours'.",
 )

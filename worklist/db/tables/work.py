@@ -174,6 +174,7 @@ item = Table(
     Column("completed_by", Text, comment="What made its last study complete."),
     Column("not_offered_rule", Text, comment="The rule that keeps it from network reporting; null: none does."),
     Column("not_offered_reason", Text),
+    Column("report_due_at", Instant, comment="When the report was due, where due_at is when its check is."),
     Column("state_reason", Text, comment="Why a person brought it into this state; null: no person did."),
     one_of("state", [state.value for state in ItemState]),
     Index("item_state_due_idx", "state", "due_at", "id"),

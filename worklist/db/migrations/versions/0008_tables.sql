@@ -106,3 +106,7 @@ COMMENT ON COLUMN item_order.requester IS 'Who asked, as named.';
 COMMENT ON COLUMN item_order.call_back IS 'How the requester is reached.';
 COMMENT ON COLUMN item_order.needed_by_at IS 'When the report is needed: clinic or multidisciplinary meeting.';
 COMMENT ON COLUMN item_order.referral_date IS 'From which the faster diagnosis standard counts.';
+ALTER TABLE target_rule ADD COLUMN clock TEXT DEFAULT 'report' NOT NULL,
+  ADD CONSTRAINT target_rule_clock_check CHECK (clock IN ('report', 'check'));
+ALTER TABLE item ADD COLUMN report_due_at TIMESTAMP WITH TIME ZONE;
+COMMENT ON COLUMN item.report_due_at IS 'When the report was due, where due_at is when its check is.';
