@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
 
+from worklist.db.tables.life import clock_pause
 from worklist.db.tables.network import exam
 from worklist.db.tables.work import item, item_exam, item_order, order_identity, patient, worklist_exception
 from worklist.item import UNREPORTED, ItemState
@@ -50,6 +51,17 @@ class ExamView:
     code: str | None
     description: str | None
     mapped_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class PauseView:
+    """A time in which the turnaround clock stood still (aware UTC); no end: it still does. `by` saw to it."""
+
+    rule: str
+    reason: str
+    by: str
+    began_at: datetime
+    ended_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +106,7 @@ class ItemView:
     not_offered_reason: str | None
     state_reason: str | None
     exceptions: tuple[ExceptionView, ...]
+    pauses: tuple[PauseView, ...]
     patient: PatientView | None
     order: OrderView | None
 
@@ -173,8 +186,8 @@ def read_items(connection: Connection, ids: Sequence[int]) -> list[ItemView]:
         .where(item.c.id.in_(ids))
     )
     found = {row.id: row for row in rows}
-    exams, exceptions = _exams(connection, ids), _exceptions(connection, ids)
-    return [_view(found[one], exams[one], exceptions[one]) for one in ids if one in found]
+    exams, exceptions, pauses = _exams(connection, ids), _exceptions(connection, ids), _pauses(connection, ids)
+    return [_view(found[one], exams[one], exceptions[one], pauses[one]) for one in ids if one in found]
 
 
 def _exams(connection: Connection, ids: Sequence[int]) -> dict[int, list[ExamView]]:
@@ -204,7 +217,21 @@ def _exceptions(connection: Connection, ids: Sequence[int]) -> dict[int, list[Ex
     return found
 
 
-def _view(row: Row[Any], exams: Sequence[ExamView], exceptions: Sequence[ExceptionView]) -> ItemView:
+def _pauses(connection: Connection, ids: Sequence[int]) -> dict[int, list[PauseView]]:
+    found: dict[int, list[PauseView]] = defaultdict(list)
+    rows = connection.execute(
+        select(clock_pause)
+        .where(clock_pause.c.item_id.in_(ids))
+        .order_by(clock_pause.c.item_id, clock_pause.c.began_at)
+    )
+    for row in rows:
+        found[row.item_id].append(PauseView(row.rule, row.reason, row.actor, row.began_at, row.ended_at))
+    return found
+
+
+def _view(
+    row: Row[Any], exams: Sequence[ExamView], exceptions: Sequence[ExceptionView], pauses: Sequence[PauseView]
+) -> ItemView:
     seen = row.seen_patient is not None
     return ItemView(
         id=row.id,
@@ -231,6 +258,7 @@ def _view(row: Row[Any], exams: Sequence[ExamView], exceptions: Sequence[Excepti
         not_offered_reason=row.not_offered_reason,
         state_reason=row.state_reason,
         exceptions=tuple(exceptions),
+        pauses=tuple(pauses),
         patient=PatientView(
             row.identifier,
             row.nhs_number,

@@ -1,7 +1,8 @@
 """What people do with an item beside reading it: hold, return to site, outsource, cancel, change its priority.
 
 Each is one transaction with its event and audit entry, which the caller commits. Where an act ends work, whoever
-holds a claim holds it no longer, and the claim says why. It must not decide who may act; the edge does.
+holds a claim holds it no longer, and the claim says why. The clock goes on but where a dated rule pauses it. It must
+not decide who may act; the edge does.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from worklist import audit
 from worklist.act_reasons import require_reason
+from worklist.clock_pauses import begin_pause
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.life import item_act
 from worklist.db.tables.work import order_identity, reading
@@ -62,7 +64,7 @@ def release_hold(connection: Connection, actor: str, item_id: int, note: str | N
 
 
 def return_to_site(connection: Connection, actor: str, item_id: int, reason: str, note: str | None = None) -> None:
-    """Send an exam back to who performed it, for an error that only they can mend; its clock goes on.
+    """Send an exam back to who performed it, for an error that only they can mend.
 
     Raises
     ------
@@ -153,7 +155,9 @@ def _stop(
         raise ForbiddenMove(ItemState.ARRIVING, move)  # it is not worked out: there is nothing to hold yet
     ended = hold_readings(connection, item_id, f"{act.value}: {reason}")
     dimensions = {"by": "person", "reason": reason, "claims_ended": list(ended)}
-    make_move(connection, row, move, dimensions=dimensions, state_reason=reason)
+    moved = make_move(connection, row, move, dimensions=dimensions, state_reason=reason)
+    if begin_pause(connection, moved, act, reason, actor):
+        work_out(connection, item_id)
     _note(connection, actor, row, act.value, reason, note)
 
 

@@ -14,6 +14,7 @@ from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
 from worklist.local_time import CLOCK_SKEW, LONDON, LocalTime
+from worklist.pauses import Pause, paused
 from worklist.span import Span, ends_at
 
 #: From image acquisition; NHS England's reporting turnaround times, in force from 9 August 2023.
@@ -74,7 +75,8 @@ def due(facts: TurnaroundFacts, rules: Sequence[TargetRule], bank_holidays: Cont
     that it could have, and the earliest instants are taken; so it is with the exams of an item that
     has several. No hard limit lies later than 28 calendar days after the clock start, and nothing
     is due later than its hard limit. When the report is needed pulls the target forward and never back; a time before
-    the clock start says nothing of a report. `bank_holidays` are local dates.
+    the clock start says nothing of a report. Pauses put off target and hard limit, but neither the 28 days nor when the
+    report is needed. `bank_holidays` are local dates.
     """
     backstop = _Bound(ends_at(BACKSTOP, facts.clock_start_at, bank_holidays), BACKSTOP_RULE_ID)
     of_reports = [rule for rule in rules if rule.clock is TargetClock.REPORT]
@@ -125,6 +127,9 @@ def _work_out(
         all_limits.append(limit)
         all_targets.append(min([*_binding(matching, targets), limit], key=_AT))
     target, limit = min(all_targets), min(all_limits)
+    if facts.pauses:
+        limit = min(_Bound(paused(limit.at, start_at, facts.pauses, last.at), limit.rule_id), last, key=_AT)
+        target = min(_Bound(paused(target.at, start_at, facts.pauses, last.at), target.rule_id), limit, key=_AT)
     needed_at = facts.needed_by_at
     if needed_at is not None and start_at < needed_at < target.at:
         target = _Bound(needed_at.astimezone(UTC), NEEDED_BY_RULE_ID)
@@ -164,6 +169,7 @@ class TurnaroundFacts:
     exam_codes: tuple[str | None, ...]
     clock_start_at: datetime
     needed_by_at: datetime | None = None
+    pauses: tuple[Pause, ...] = ()
 
     def __post_init__(self) -> None:
         if self.clock_start_at.tzinfo is None:

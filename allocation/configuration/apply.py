@@ -25,7 +25,7 @@ from allocation.workforce import rebuild_index
 from worklist import audit, events
 from worklist.catalogue import rules_in_force
 from worklist.db.engine import Viewer, view_as
-from worklist.db.tables.life import act_reason
+from worklist.db.tables.life import act_reason, pause_rule
 from worklist.db.tables.network import (
     config_version,
     exam,
@@ -206,6 +206,20 @@ def _network_rows(connection: Connection, network: Network) -> None:
         ],
     )
     put_rows(connection, act_reason, ["act", "code"], [row.model_dump() for row in network.act_reason])
+    put_rows(
+        connection,
+        pause_rule,
+        ["code", "valid_from"],
+        [
+            {
+                **row.model_dump(exclude={"id", "trust", "reasons"}),
+                "code": row.id,
+                "trust_ods": row.trust,
+                "reasons": words(row.reasons),
+            }
+            for row in network.pause
+        ],
+    )
     put_rows(
         connection,
         outsource_price,

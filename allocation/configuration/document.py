@@ -121,6 +121,19 @@ class ActReason(Row):
     confirmed_by: Words | None = None
 
 
+class PauseAllowed(Row):
+    """For which act and reasons the turnaround clock may stand still; the 28 days never do. Dates are of the act."""
+
+    id: Code
+    trust: OdsCode | None = None
+    act: Literal["hold", "return-to-site"]
+    reasons: Annotated[tuple[Words, ...], Field(min_length=1)]
+    valid_from: date
+    valid_to: date | None = None
+    source: Words
+    confirmed_by: Words | None = None
+
+
 class Scope(Row):
     """A standard scope of practice, network-wide.
 
@@ -310,6 +323,7 @@ class Network(Row):
     target: tuple[Target, ...] = ()
     not_offered: tuple[NotOffered, ...] = ()
     act_reason: tuple[ActReason, ...] = ()
+    pause: tuple[PauseAllowed, ...] = ()
     scope: tuple[Scope, ...] = ()
     reporter: tuple[Reporter, ...] = ()
     session: tuple[Session, ...] = ()

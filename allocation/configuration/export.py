@@ -23,6 +23,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "target": ("id", "valid_from"),
     "not_offered": ("id", "valid_from"),
     "act_reason": ("act", "code"),
+    "pause": ("id", "valid_from"),
     "scope": ("code", "version"),
     "reporter": ("id",),
     "session": ("id",),

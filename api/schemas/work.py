@@ -45,6 +45,18 @@ class ItemException(BaseModel):
     opened_at: datetime
 
 
+class Pause(BaseModel):
+    """A time in which the turnaround clock stood still; `ended_at` null: it still does, and only the 28 days run."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    rule: str
+    reason: str
+    by: str
+    began_at: datetime
+    ended_at: datetime | None
+
+
 class Patient(BaseModel):
     """Who the patient is; given to those who may see it."""
 
@@ -112,6 +124,7 @@ class Item(BaseModel):
     not_offered_reason: str | None
     state_reason: str | None = Field(description="why a person brought it into this state")
     exceptions: list[ItemException]
+    pauses: list[Pause]
     patient: Patient | None = None
     order: Order | None = None
     offer: Offer | None = None

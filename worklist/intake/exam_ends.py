@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from worklist import audit
 from worklist.clock import now
+from worklist.clock_pauses import pauses_of
 from worklist.db.tables.announced import exam_end
 from worklist.db.tables.work import item_study
 from worklist.intake.completion import work_out
@@ -69,6 +70,13 @@ def note_exam_end(connection: Connection, row: Row[Any], made_at: datetime, ende
         return False
     append_item_event(connection, row, "item.exam-end-stated", dimensions={"source": ended.source})
     return True
+
+
+def work_out_after_pause(connection: Connection, item_id: int) -> None:
+    """Work an item out again whose clock had stood still when a report of the home RIS came; others stay."""
+    row = lock_item(connection, item_id)
+    if pauses_of(connection, item_id) and worked_out_from_images(connection, row):
+        work_out(connection, item_id)
 
 
 def worked_out_from_images(connection: Connection, row: Row[Any]) -> bool:

@@ -22,7 +22,7 @@ from worklist.db.tables.work import item
 from worklist.doubts import open_doubt
 from worklist.intake.accessions import item_of_accession, lock_accession, open_item
 from worklist.intake.completion import hold_cut
-from worklist.intake.exam_ends import take_exam_end
+from worklist.intake.exam_ends import take_exam_end, work_out_after_pause
 from worklist.intake.orders import Message, Outcome
 from worklist.intake.patients import can_be_patient_of, record_patient
 from worklist.intake.study import PatientAsSent
@@ -79,6 +79,7 @@ def receive_home_report(connection: Connection, report: HomeReport) -> Outcome:
     else:
         outcome = _note(connection, row, report)
     if outcome is Outcome.APPLIED:
+        work_out_after_pause(connection, item_id)
         actor = f"ris:{report.message.facility}"
         audit.append(connection, actor, f"home report {report.status.value}", items=[item_id])
     return outcome

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, text
 
 from worklist.catalogue import Rules, exam_of
+from worklist.clock_pauses import pauses_of
 from worklist.db.tables.announced import exam_end
 from worklist.db.tables.network import exam, source
 from worklist.db.tables.work import item_exam, item_order, item_study, patient, study, study_identity
@@ -24,6 +25,7 @@ from worklist.intake.facts import codes, merge_all
 from worklist.intake.priorities import priority_of
 from worklist.intake.study import Code
 from worklist.local_time import LONDON, LocalTime
+from worklist.pauses import Pause
 from worklist.turnaround import ClockStart, Setting, Urgency, clock_start
 
 #: What stands in `item_exam.mapped_by` where a person said which exam it is.
@@ -61,6 +63,7 @@ class ItemFacts:
     clock_start_source: str
     needed_by_at: datetime | None
     preliminary_at: datetime | None
+    pauses: tuple[Pause, ...]
     birth_dates_differ: bool
 
 
@@ -94,6 +97,7 @@ def facts_of_item(connection: Connection, row: Row[Any], rules: Rules) -> ItemFa
         clock_start_at=start.at,
         clock_start_source=start.source,
         needed_by_at=order.needed_by_at if order else None,
+        pauses=pauses_of(connection, row.id),
         preliminary_at=connection.scalar(_PRELIMINARY_AT, {"item": row.id}),
         birth_dates_differ=len(birth_dates) > 1,
     )

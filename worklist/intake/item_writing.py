@@ -66,6 +66,7 @@ def _values(connection: Connection, row: Row[Any], facts: ItemFacts, rules: Rule
         exam_codes,
         facts.clock_start_at,
         facts.needed_by_at,
+        facts.pauses,
     )
     holidays = england_bank_holidays(range(facts.clock_start_at.year, facts.clock_start_at.year + 3))
     of_report = when = due(known, rules.targets, holidays)

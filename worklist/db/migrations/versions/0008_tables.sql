@@ -110,3 +110,41 @@ ALTER TABLE target_rule ADD COLUMN clock TEXT DEFAULT 'report' NOT NULL,
   ADD CONSTRAINT target_rule_clock_check CHECK (clock IN ('report', 'check'));
 ALTER TABLE item ADD COLUMN report_due_at TIMESTAMP WITH TIME ZONE;
 COMMENT ON COLUMN item.report_due_at IS 'When the report was due, where due_at is when its check is.';
+
+CREATE TABLE pause_rule (
+  id INTEGER GENERATED ALWAYS AS IDENTITY,
+  code TEXT NOT NULL,
+  trust_ods TEXT,
+  act TEXT NOT NULL,
+  reasons TEXT[] NOT NULL,
+  valid_from DATE NOT NULL,
+  valid_to DATE,
+  source TEXT NOT NULL,
+  confirmed_by TEXT,
+  CONSTRAINT pause_rule_pkey PRIMARY KEY (id),
+  CONSTRAINT pause_rule_act_check CHECK (act IN ('hold', 'return-to-site')),
+  CONSTRAINT pause_rule_code_valid_from_key UNIQUE (code, valid_from),
+  CONSTRAINT pause_rule_trust_ods_fkey FOREIGN KEY(trust_ods) REFERENCES trust (ods_code)
+);
+COMMENT ON TABLE pause_rule IS
+  'For which acts and reasons the turnaround clock may stand still, dated; never that of the backstop.';
+CREATE TABLE clock_pause (
+  id BIGINT GENERATED ALWAYS AS IDENTITY,
+  trust_ods TEXT NOT NULL,
+  item_id BIGINT NOT NULL,
+  rule TEXT NOT NULL,
+  act TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  began_at TIMESTAMP WITH TIME ZONE DEFAULT radpool_now() NOT NULL,
+  ended_at TIMESTAMP WITH TIME ZONE,
+  ended_with TEXT,
+  CONSTRAINT clock_pause_pkey PRIMARY KEY (id),
+  CONSTRAINT clock_pause_trust_ods_fkey FOREIGN KEY(trust_ods) REFERENCES trust (ods_code),
+  CONSTRAINT clock_pause_item_id_fkey FOREIGN KEY(item_id) REFERENCES item (id)
+);
+COMMENT ON TABLE clock_pause IS
+  'When an item''s turnaround clock stood still, by which rule, why, and who saw to it.';
+COMMENT ON COLUMN clock_pause.ended_with IS 'The move that ended it.';
+CREATE INDEX clock_pause_item_idx ON clock_pause (item_id);
+CREATE UNIQUE INDEX clock_pause_one_idx ON clock_pause (item_id) WHERE ended_at IS NULL;
