@@ -307,7 +307,7 @@ def _make_claim(
         .add_cte(delete(assignment).where(assignment.c.reading_id == found.id).cte("unplanned"))
     )
     dimensions = {"claim": made.id, "reporter": reporter.id, "session": made.session_id, "purpose": found.purpose}
-    if item_row.state == ItemState.READY:
+    if item_row.state in (ItemState.READY, ItemState.RECALLED):
         make_move(connection, item_row, Move.CLAIMED, reading_id=found.id, dimensions=dimensions)
     else:
         append_item_event(connection, item_row, "reading.claimed", reading_id=found.id, dimensions=dimensions)

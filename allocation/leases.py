@@ -18,7 +18,7 @@ from worklist.db.tables.claims import claim, item_exclusion
 from worklist.db.tables.work import item, reading
 from worklist.item import ItemState, Move
 from worklist.moves import append_item_event, lock_item, make_move
-from worklist.reading import ClaimEnd, ReadingState
+from worklist.reading import ClaimEnd, Purpose, ReadingState
 
 
 class UnknownClaim(LookupError):
@@ -87,7 +87,8 @@ def why_superseded(held: Held, token: int) -> str | None:
     if held.claim.end_reason == ClaimEnd.SUPERSEDED or held.claim.token != held.reading.token:
         return "its lease ran out and another reporter has claimed the reading since"
     if held.claim.ended_at is not None:
-        return f"it ended: {held.claim.end_reason}"
+        because = f" ({held.claim.end_detail})" if held.claim.end_reason == ClaimEnd.WITHDRAWN else ""
+        return f"it ended: {held.claim.end_reason}{because if held.claim.end_detail else ''}"
     return None
 
 
@@ -107,7 +108,7 @@ def renew(connection: Connection, reporter_id: int, claim_id: int, token: int, *
         .returning(claim.c.expires_at)
     ).scalar_one()
     connection.execute(update(reading).where(reading.c.id == held.reading.id).values(free_from=expires_at))
-    if held.item.state == ItemState.READY:  # it had lapsed
+    if held.item.state in (ItemState.READY, ItemState.RECALLED):  # it had lapsed
         make_move(connection, held.item, Move.CLAIMED, reading_id=held.reading.id, dimensions=_who(held))
     return expires_at
 
@@ -169,7 +170,7 @@ def return_lapsed(engine: Engine, *, limit: int = 200) -> int:
     """
     with engine.begin() as connection:
         lapsed = connection.execute(
-            select(item, reading.c.id.label("reading_id"), claim.c.id.label("claim_id"))
+            select(item, reading.c.id.label("reading_id"), reading.c.purpose, claim.c.id.label("claim_id"))
             .join(reading, reading.c.item_id == item.c.id)
             .join(claim, (claim.c.reading_id == reading.c.id) & claim.c.ended_at.is_(None))
             .where(
@@ -183,7 +184,7 @@ def return_lapsed(engine: Engine, *, limit: int = 200) -> int:
         by_item = {row.id: row for row in lapsed if not _being_read(connection, row.id)}
         for row in by_item.values():
             dimensions = {"claim": row.claim_id, "why": "lapsed"}
-            make_move(connection, row, Move.GIVEN_BACK, reading_id=row.reading_id, dimensions=dimensions)
+            make_move(connection, row, _back(row.purpose), reading_id=row.reading_id, dimensions=dimensions)
         return len(by_item)
 
 
@@ -209,12 +210,18 @@ def _give_back(connection: Connection, actor: str, held: Held, end: ClaimEnd, re
     connection.execute(update(reading).where(reading.c.id == held.reading.id).values(free_from=func.radpool_now()))
     dimensions = {**_who(held), "why": end.value, "reason": reason}
     if held.item.state == ItemState.IN_PROGRESS and not _being_read(connection, held.item.id):
-        make_move(connection, held.item, Move.GIVEN_BACK, reading_id=held.reading.id, dimensions=dimensions)
+        move = _back(held.reading.purpose)
+        make_move(connection, held.item, move, reading_id=held.reading.id, dimensions=dimensions)
     else:
         append_item_event(
             connection, held.item, "reading.given-back", reading_id=held.reading.id, dimensions=dimensions
         )
     audit.append(connection, actor, end.value, items=[held.item.id], detail={"claim": held.claim.id, "reason": reason})
+
+
+def _back(purpose: str) -> Move:
+    """Give the move by which an item that was being read waits again."""
+    return Move.RECALL_GIVEN_BACK if purpose == Purpose.AMENDMENT else Move.GIVEN_BACK
 
 
 def _being_read(connection: Connection, item_id: int) -> bool:

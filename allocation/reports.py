@@ -26,6 +26,7 @@ from worklist.db.tables.claims import item_exclusion, report, report_text
 from worklist.db.tables.work import reading
 from worklist.doubts import open_doubt
 from worklist.home_clock import ReportedSource, stop_clock, waits_for_home
+from worklist.intake.completion import hold_cut, work_out
 from worklist.item import Move
 from worklist.moves import append_item_event, make_move
 from worklist.reading import ClaimEnd, Purpose, ReadingState, ReportStatus
@@ -84,6 +85,8 @@ def file_report(
     StillArriving
         If it is to be verified and its images still come (docs/decisions/0016-completeness-as-policy.md).
     """
+    if given.status is ReportStatus.PRELIMINARY:
+        hold_cut(connection)  # the check has a due time of its own, which is worked out
     reporter = lock_reporter(connection, reporter_id)
     held = hold(connection, reporter_id, claim_id)
     view_as(connection, Viewer(trust=held.item.trust_ods, reporter_id=reporter_id))
@@ -163,6 +166,7 @@ def _move(
             _finish(connection, held)
             _open_check(connection, held)
         make_move(connection, held.item, Move.REPORTED_PRELIMINARY, reading_id=held.reading.id, dimensions=dimensions)
+        work_out(connection, held.item.id)
 
 
 def _finish(connection: Connection, held: Held) -> None:

@@ -58,6 +58,10 @@ _MONEY = frozenset({_R.REPORTER, _R.PAY_APPROVER, _R.FINANCE, _R.AUDITOR, _R.NET
 _SOURCES = frozenset({_R.PACS_MANAGER, _R.NETWORK_MANAGER, _R.ADMINISTRATOR})
 _DELIVERIES = frozenset({_R.PACS_MANAGER, _R.COORDINATOR, _R.NETWORK_MANAGER, _R.ADMINISTRATOR})
 
+#: Who decides what becomes of an item that is theirs to see.
+_STEERS = frozenset({_R.COORDINATOR, _R.PACS_MANAGER, _R.CLINICAL_LEAD})
+_OUTSOURCES = frozenset({_R.COORDINATOR, _R.CLINICAL_LEAD, _R.TRUST_MANAGER, _R.NETWORK_MANAGER})
+
 #: The one place where routes get their rule: method and path under /api/v1, and who may.
 RULES: dict[str, frozenset[Role]] = {
     "GET /me": frozenset(Role),
@@ -67,6 +71,16 @@ RULES: dict[str, frozenset[Role]] = {
     "POST /items/{item_id}/classify": SETTLES | {_R.REPORTER},
     "POST /items/{item_id}/accession": frozenset({_R.PACS_MANAGER, _R.COORDINATOR, _R.ADMINISTRATOR}),
     "POST /items/{item_id}/complete": COMPLETES | {_R.REPORTER},
+    "GET /reasons": _WORK,
+    "POST /items/{item_id}/hold": _STEERS,
+    "POST /items/{item_id}/release": _STEERS,
+    "POST /items/{item_id}/return-to-site": _STEERS | {_R.REPORTER},
+    "POST /items/{item_id}/corrected": _STEERS,
+    "POST /items/{item_id}/outsource": _OUTSOURCES,
+    "POST /items/{item_id}/take-back": _OUTSOURCES,
+    "POST /items/{item_id}/cancel": _STEERS,
+    "POST /items/{item_id}/recall": frozenset({_R.CLINICAL_LEAD, _R.SUPERVISOR, _R.REPORTER}),
+    "POST /items/{item_id}/priority": frozenset({_R.COORDINATOR, _R.CLINICAL_LEAD, _R.REPORTER}),
     "GET /exceptions": _WORK - {_R.REPORTER},
     "POST /claims": frozenset({_R.REPORTER}),
     "GET /claims": frozenset({_R.REPORTER}),
@@ -112,6 +126,10 @@ class Principal:
     def may(self, rule: str) -> bool:
         """Whether one of the roles is in the route's rule."""
         return bool(self.roles & RULES[rule])
+
+    def may_beside_reporting(self, rule: str) -> bool:
+        """Whether a role of theirs other than the reporter's is in the route's rule."""
+        return bool((self.roles - {Role.REPORTER}) & RULES[rule])
 
     @property
     def is_only_reporter(self) -> bool:

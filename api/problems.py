@@ -27,7 +27,9 @@ from api.dicom_web.sources import BoundElsewhere, UnknownSource
 from api.pacs_calls import TooManyCalls
 from hl7_listener.delivery.line import NotDead, UnknownDelivery
 from worklist.item import ForbiddenMove
+from worklist.life import AccessionMissing, PriorityStands
 from worklist.moves import UnknownItem
+from worklist.reasons import UnknownReason
 from worklist.settle import AccessionTaken, NothingArriving, UnknownExam
 
 log = structlog.get_logger(__name__)
@@ -56,6 +58,9 @@ KNOWN: dict[type[Exception], tuple[int, str, str]] = {
     ClaimSuperseded: (409, "claim-superseded", "The claim no longer holds"),
     StillArriving: (409, "still-arriving", "Images are still arriving"),
     NothingArriving: (409, "nothing-arriving", "No images are arriving"),
+    AccessionMissing: (409, "accession-missing", "No accession number"),
+    PriorityStands: (409, "priority-stands", "Its priority already"),
+    UnknownReason: (422, "unknown-reason", "No such reason"),
     ForbiddenMove: (409, "forbidden-move", "The item's state does not allow this"),
     UnknownSource: (404, "unknown-source", "No such source"),
     BoundElsewhere: (403, "not-permitted", "Not from this address"),

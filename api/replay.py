@@ -18,7 +18,7 @@ from worklist.db.tables.log import idempotency_key
 from worklist.item_view import read_items
 
 #: What of an item is identity.
-_IDENTITY = ("accession_number", "patient")
+_IDENTITY = ("accession_number", "patient", "order")
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,12 +34,14 @@ _BROKEN = {
         WHERE c.ended_at IS NULL AND c.token <> r.token""",
     "a verified item has a report that stands": """
         SELECT count(*) FROM item i WHERE i.state = 'verified' AND NOT EXISTS
-          (SELECT FROM report p WHERE p.item_id = i.id AND p.status = 'verified' AND NOT p.superseded)""",
+          (SELECT FROM report p WHERE p.item_id = i.id AND p.status = 'verified' AND NOT p.superseded
+           AND p.recalled_at IS NULL)""",
     "an item is verified once": """
-        SELECT count(*) FROM (SELECT item_id FROM report WHERE status = 'verified' AND NOT superseded
+        SELECT count(*) FROM (SELECT item_id FROM report
+          WHERE status = 'verified' AND NOT superseded AND recalled_at IS NULL
           GROUP BY item_id HAVING count(*) > 1) x""",
     "a complete item that waits can be read": """
-        SELECT count(*) FROM item i WHERE i.state IN ('ready', 'in_progress', 'preliminary') AND NOT EXISTS
+        SELECT count(*) FROM item i WHERE i.state IN ('ready', 'in_progress', 'preliminary', 'recalled') AND NOT EXISTS
           (SELECT FROM reading r WHERE r.item_id = i.id AND r.state = 'open')""",
     "studies count their objects": """
         SELECT count(*) FROM study s WHERE s.instance_count <>

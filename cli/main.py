@@ -124,6 +124,8 @@ def import_(
         table.add_row(name, str(rows))
     Console().print(table)
     print(f"{done.reprofiled} waiting items get another profile")
+    if done.worked_out:
+        print(f"{done.worked_out} waiting items are worked out by the new rules of what is offered")
 
 
 @app.command()

@@ -85,6 +85,11 @@ class Dialect(BaseModel):
       named on), `clinical_question_fields`.
     - `setting_fields` and, for each of them, its words in `settings`.
     - `report_status_fields`, `reported_at_fields`.
+    - `exam_ended_fields`: when the examination ended, of orders and of results; it starts the turnaround clock.
+    - `requester_fields`, `call_back_fields`: who asked, and how they are reached.
+    - `needed_by_fields`: when the report is needed (clinic, multidisciplinary meeting): a time, or a day, which counts
+      from its beginning. When the examination is to be done (OBR-27.4) is none of them unless it is named.
+    - `referral_date_fields`: the referral that the faster diagnosis standard counts from; none unless named.
     - `patient_issuer`: the IssuerOfPatientID of the identifiers that the RIS sends, where PID-3.4
       does not say what the images say.
     - `reporter_fields`: who reported, in a result; `reporters`: whom its words mean, by the code of a reporter.
@@ -102,12 +107,18 @@ class Dialect(BaseModel):
     settings: dict[Field, dict[str, Setting | None]] = {"PV1-2": _PATIENT_CLASSES}
     urgency_fields: tuple[Field, ...] = ("TQ1-9", "ORC-7.6", "OBR-27.6", "OBR-5")
     urgencies: dict[str, Urgency | None] = _URGENCIES
+    requester_fields: tuple[Field, ...] = ("ORC-12", "OBR-16")
+    call_back_fields: tuple[Field, ...] = ("ORC-14", "OBR-17")
+    needed_by_fields: tuple[Field, ...] = ("OBR-27.5", "ORC-7.5", "TQ1-8")
+    referral_date_fields: tuple[Field, ...] = ()
     clinical_question_fields: tuple[Field, ...] = ("OBR-31.2", "OBR-31", "OBR-13")
     report_status_fields: tuple[Field, ...] = ("OBR-25", "OBX-11", "ORC-5")
     report_statuses: dict[str, HomeReportStatus | None] = _REPORT_STATUSES
     reported_at_fields: tuple[Field, ...] = ("OBR-22",)
     reporter_fields: tuple[Field, ...] = ("OBR-32", "OBX-16")
     reporters: dict[str, str] = {}
+    #: Observation end, observation, and the end that OBR-34 gives beside the technician (NDL, component 3).
+    exam_ended_fields: tuple[Field, ...] = ("OBR-8", "OBR-7", "OBR-34.3")
     patient_issuer: str | None = None
     sent: Wording = Wording()
 
@@ -120,9 +131,14 @@ class Dialect(BaseModel):
             *self.setting_fields,
             *self.urgency_fields,
             *self.clinical_question_fields,
+            *self.requester_fields,
+            *self.call_back_fields,
+            *self.needed_by_fields,
+            *self.referral_date_fields,
             *self.report_status_fields,
             *self.reported_at_fields,
             *self.reporter_fields,
+            *self.exam_ended_fields,
         )
         return frozenset({"PID", "ORC", "OBR", *(parts_of(field)[0] for field in fields)})
 

@@ -6,7 +6,7 @@ Pure: no I/O, no clock, no settings. It must not look things up.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ from hl7_listener.header import Header
 from hl7_listener.messages import Group
 from worklist.intake.orders import Message
 from worklist.intake.study import PatientAsSent
-from worklist.local_time import LocalTime, resolve
+from worklist.local_time import CLOCK_SKEW, LocalTime, resolve
 
 Faults = list[tuple[str, str]]
 _Meaning = TypeVar("_Meaning")
@@ -30,6 +30,8 @@ _TEN_DIGITS = re.compile(r"^\d{10}$")
 #: HL7 v2, 2.A.22: YYYYMMDDHHMM[SS[.S[S[S[S]]]]][+/-ZZZZ]; what follows the day may be missing where a day does.
 _INSTANT = re.compile(r"^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?(?:\.\d{1,4})?([+-]\d{4})?$")
 _DAY = re.compile(r"^(\d{4})(\d\d)(\d\d)")
+_DAY_LENGTH = 8
+_MOST_WORDS = 200
 #: A message is taken to be received this soon, which tells the two passes of autumn's repeated hour apart.
 _SOON = timedelta(minutes=30)
 
@@ -89,6 +91,65 @@ def instant(group: Group, field: str, received_at: datetime) -> LocalTime | None
     return None if text is None else _instant(text, field, received_at)
 
 
+def exam_ended(group: Group, dialect: Dialect, message: Message, received_at: datetime) -> LocalTime | None:
+    """Give when the examination ended; a time later than the message was made is a plan, and no end."""
+    stated = (instant(group, field, received_at) for field in dialect.exam_ended_fields)
+    known = next((one for one in stated if one is not None), None)
+    return known if known is not None and known.at <= message.made_at + CLOCK_SKEW else None
+
+
+def needed_by(group: Group, dialect: Dialect, received_at: datetime, faults: Faults) -> LocalTime | None:
+    """Give when the report is needed; a day alone counts from its beginning, the stricter reading."""
+    for field in dialect.needed_by_fields:
+        text = group.text(field)
+        if text is None:
+            continue
+        found = _instant(text, field, received_at) or _beginning_of(text, field)
+        if found is not None:
+            return found
+        faults.append((field, "is not a date or a time"))
+    return None
+
+
+def day_in(group: Group, fields: Sequence[str], faults: Faults) -> date | None:
+    """Give the day in the first of the fields that is valued."""
+    for field in fields:
+        text = group.text(field)
+        if text is not None:
+            found = _day(text)
+            if found is None:
+                faults.append((field, "is not a date"))
+            return found
+    return None
+
+
+def person_in(group: Group, fields: Sequence[str]) -> str | None:
+    """Give the person in the first of the fields that is valued (XCN): given and family name, else the identifier."""
+    for field in fields:
+        for parts in group.repetitions(field)[:1]:
+            words = [part[0] for part in parts[:3]] + [None] * 3
+            named = " ".join(word for word in (words[2], words[1]) if word)
+            if named or words[0]:
+                return (named or words[0] or "")[:_MOST_WORDS]
+    return None
+
+
+def telephone_in(group: Group, fields: Sequence[str]) -> str | None:
+    """Give the number in the first of the fields that is valued (XTN): as formatted, as unformatted, or by parts."""
+    for field in fields:
+        for parts in group.repetitions(field)[:1]:
+            words = [part[0] for part in parts] + [None] * 12
+            found = words[0] or words[11] or " ".join(word for word in words[4:8] if word)
+            if found:
+                return found[:_MOST_WORDS]
+    return None
+
+
+def latest(times: Iterable[LocalTime | None]) -> LocalTime | None:
+    """Give the latest of the times that are known."""
+    return max((one for one in times if one is not None), key=lambda one: one.at, default=None)
+
+
 def patient_of(group: Group, dialect: Dialect, faults: Faults) -> PatientAsSent:
     """Give the patient of PID; what cannot be read is left out and named in `faults`."""
     identifier, issuer, nhs_number = _identifiers(group, faults)
@@ -138,17 +199,20 @@ def _identifiers(group: Group, faults: Faults) -> tuple[str | None, str | None, 
 
 
 def _birth_date(group: Group, faults: Faults) -> date | None:
-    text = group.text("PID-7")
-    if text is None:
-        return None
+    return day_in(group, ("PID-7",), faults)
+
+
+def _day(text: str) -> date | None:
     match = _DAY.match(text)
     try:
-        if match is not None:
-            return date(int(match[1]), int(match[2]), int(match[3]))
+        return date(int(match[1]), int(match[2]), int(match[3])) if match else None
     except ValueError:
-        pass
-    faults.append(("PID-7", "is not a date"))
-    return None
+        return None
+
+
+def _beginning_of(text: str, field: str) -> LocalTime | None:
+    day = _day(text) if len(text) == _DAY_LENGTH else None
+    return resolve(day, time(0), as_sent=text, source=field) if day else None
 
 
 def _instant(text: str, field: str, received_at: datetime, *, not_before: datetime | None = None) -> LocalTime | None:

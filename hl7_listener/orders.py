@@ -11,7 +11,20 @@ from datetime import datetime
 
 from hl7_listener.dialect import Dialect
 from hl7_listener.fault import Condition, MessageFault
-from hl7_listener.fields import Faults, accession_number_of, first, meanings, message_of, patient_of
+from hl7_listener.fields import (
+    Faults,
+    accession_number_of,
+    day_in,
+    exam_ended,
+    first,
+    latest,
+    meanings,
+    message_of,
+    needed_by,
+    patient_of,
+    person_in,
+    telephone_in,
+)
 from hl7_listener.header import Header
 from hl7_listener.messages import Group, parts_of, read_groups
 from worklist.intake.orders import Message, Order, OrderControl
@@ -37,13 +50,13 @@ def read_orders(octets: bytes, header: Header, trust: str, dialect: Dialect, rec
         raise MessageFault("ORC", Condition.SEGMENT_SEQUENCE_ERROR, "the message has no order")
     orders: dict[str, Order] = {}
     for group in groups:
-        order = _order(group, message, dialect)
+        order = _order(group, message, dialect, received_at)
         known = orders.get(order.accession_number)
         orders[order.accession_number] = _together(known, order) if known else order
     return [orders[number] for number in sorted(orders)]
 
 
-def _order(group: Group, message: Message, dialect: Dialect) -> Order:
+def _order(group: Group, message: Message, dialect: Dialect, received_at: datetime) -> Order:
     faults: Faults = []
     return Order(
         message=message,
@@ -55,6 +68,11 @@ def _order(group: Group, message: Message, dialect: Dialect) -> Order:
         exams=_exams(group, dialect),
         clinical_question=first(group, dialect.clinical_question_fields, at_most=_CLINICAL_QUESTION_LENGTH),
         placer_order_number=first(group, dialect.placer_fields),
+        requester=person_in(group, dialect.requester_fields),
+        call_back=telephone_in(group, dialect.call_back_fields),
+        needed_by=needed_by(group, dialect, received_at, faults),
+        referral_date=day_in(group, dialect.referral_date_fields, faults),
+        exam_ended=exam_ended(group, dialect, message, received_at),
         faults=tuple(faults),
     )
 
@@ -106,5 +124,8 @@ def _together(known: Order, other: Order) -> Order:
         urgency=min(
             (one.urgency for one in standing if one.urgency is not None), key=list(Urgency).index, default=None
         ),
+        needed_by=min((one.needed_by for one in standing if one.needed_by), key=lambda one: one.at, default=None),
+        referral_date=min((one.referral_date for one in standing if one.referral_date), default=None),
+        exam_ended=latest(one.exam_ended for one in standing),
         faults=tuple(dict.fromkeys((*known.faults, *other.faults))),
     )

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from hl7_listener.dialect import Dialect
 from hl7_listener.fault import Condition, MessageFault
-from hl7_listener.fields import Faults, accession_number_of, instant, message_of, patient_of
+from hl7_listener.fields import Faults, accession_number_of, exam_ended, instant, latest, message_of, patient_of
 from hl7_listener.header import Header
 from hl7_listener.messages import Group, read_groups
 from worklist.intake.home_reports import HomeReport, HomeReportStatus
@@ -52,6 +52,7 @@ def _report(group: Group, message: Message, dialect: Dialect, received_at: datet
         status=_status(group, dialect),
         reported_at=next((moment for moment in times if moment is not None), None),
         reporter=_reporter(group, dialect),
+        exam_ended=exam_ended(group, dialect, message, received_at),
     )
 
 
@@ -84,10 +85,10 @@ def _weakest(statuses: Collection[HomeReportStatus]) -> HomeReportStatus:
 
 
 def _together(known: HomeReport, other: HomeReport) -> HomeReport:
-    times = [one.reported_at for one in (known, other) if one.reported_at is not None]
     return replace(
         known,
         status=_weakest({known.status, other.status}),
         reporter=known.reporter if known.reporter == other.reporter else None,
-        reported_at=max(times, key=lambda moment: moment.at, default=None),
+        reported_at=latest((known.reported_at, other.reported_at)),
+        exam_ended=latest((known.exam_ended, other.exam_ended)),
     )

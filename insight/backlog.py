@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, selec
 
 from insight.elapsed import WaitingByAge, age_counts, ages_of, backstop_at
 from insight.filters import Dimension, Filters, Group
-from insight.grouping import ITEM_DIMENSIONS, AnyRow, group_columns, group_of, in_order, which_items
+from insight.grouping import ITEM_DIMENSIONS, AnyRow, group_columns, group_of, in_order, which_items, which_of_all
 from worklist.clock import now
 from worklist.db.tables.claims import item_exclusion
 from worklist.db.tables.network import profile, profile_indexed
@@ -45,7 +45,7 @@ class BacklogRow:
         out its first receipt stands for it, here and in `by_age`.
     overdue, past_hard_limit
         Items whose due time, or hard limit, lies before the instant of the answer.
-    arriving, ready, on_hold, in_progress, preliminary
+    arriving, ready, on_hold, in_progress, preliminary, recalled, outsourced, returned
         The items by state; they sum to `items`.
     unmapped
         Items with an exam that the catalogue does not know.
@@ -69,6 +69,9 @@ class BacklogRow:
     on_hold: int
     in_progress: int
     preliminary: int
+    recalled: int
+    outsourced: int
+    returned: int
     unmapped: int
     without_eligible_reporter: int
     eligibility_unknown: int
@@ -78,13 +81,15 @@ class BacklogRow:
 class BacklogReport:
     """The backlog at an instant (aware UTC), by groups of `by`; `states` are those that were counted.
 
-    Without dimensions there is exactly one row, also where nothing waits.
+    Without dimensions there is exactly one row, also where nothing waits. `not_offered` counts, within the filters,
+    the items that rules keep from network reporting: they are in no row.
     """
 
     at: datetime
     by: tuple[Dimension, ...]
     states: tuple[ItemState, ...]
     rows: tuple[BacklogRow, ...]
+    not_offered: int
 
 
 def backlog(connection: Connection, filters: Filters) -> BacklogReport:
@@ -115,8 +120,13 @@ def backlog(connection: Connection, filters: Filters) -> BacklogReport:
     )
     groups = [each.c[dimension.value] for dimension in filters.by]
     rows = connection.execute(select(*groups, *_counts(each.c, at)).group_by(*groups))
+    apart = select(func.count()).where(item.c.state == ItemState.NOT_OFFERED.value, *which_of_all(filters))
     return BacklogReport(
-        at, filters.by, WAITING, in_order((_row(row, filters.by) for row in rows), lambda row: row.group)
+        at,
+        filters.by,
+        WAITING,
+        in_order((_row(row, filters.by) for row in rows), lambda row: row.group),
+        connection.execute(apart).scalar_one(),
     )
 
 
@@ -164,6 +174,9 @@ def _row(row: AnyRow, by: tuple[Dimension, ...]) -> BacklogRow:
         on_hold=row.on_hold,
         in_progress=row.in_progress,
         preliminary=row.preliminary,
+        recalled=row.recalled,
+        outsourced=row.outsourced,
+        returned=row.returned,
         unmapped=row.unmapped,
         without_eligible_reporter=row.without_eligible_reporter,
         eligibility_unknown=row.eligibility_unknown,
@@ -204,7 +217,7 @@ def _has_reporter(at: datetime) -> ColumnElement[bool]:
         .where(
             reading.c.item_id == item.c.id,
             reading.c.state.in_((ReadingState.OPEN.value, ReadingState.HELD.value)),
-            reading.c.purpose.in_((Purpose.FIRST.value, Purpose.CHECK.value)),
+            reading.c.purpose.in_((Purpose.FIRST.value, Purpose.CHECK.value, Purpose.AMENDMENT.value)),
             reporter_profile.c.valid_until > at,
             reporter_trust.c.valid_until > at,
             reporter.c.suspended_at.is_(None),

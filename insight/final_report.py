@@ -1,8 +1,8 @@
 """Who gave an item its final report, and in whose time, as SQL; must not count anything.
 
-The final report is the first verified one, of a first reading or of its check: the one that stopped
-the turnaround clock. A trainee's report that a colleague checked is the colleague's. Preliminary
-reports, addenda, second opinions, samples and reports under a superseded token are none.
+The final report is the first verified one, of a first reading, of its check or of an amendment, that was not
+recalled: the one that stopped the turnaround clock. A trainee's report that a colleague checked is the colleague's.
+Preliminary reports, addenda, second opinions, samples and reports under a superseded token are none.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ def final_report() -> LateralFromClause:
             report.c.item_id == item.c.id,
             report.c.status == ReportStatus.VERIFIED.value,
             ~report.c.superseded,
-            reading.c.purpose.in_((Purpose.FIRST.value, Purpose.CHECK.value)),
+            report.c.recalled_at.is_(None),
+            reading.c.purpose.in_((Purpose.FIRST.value, Purpose.CHECK.value, Purpose.AMENDMENT.value)),
         )
         .order_by(report.c.id)
         .limit(1)

@@ -27,7 +27,15 @@ _Answer = TypeVar("_Answer")
 
 
 def which_items(filters: Filters) -> list[ColumnElement[bool]]:
-    """Give the conditions on items that the filters state, the period left aside."""
+    """Give the conditions on items that the filters state, the period left aside.
+
+    What is not offered for network reporting is no part of any figure; it is counted apart.
+    """
+    return [item.c.not_offered_rule.is_(None), *which_of_all(filters)]
+
+
+def which_of_all(filters: Filters) -> list[ColumnElement[bool]]:
+    """Give the same conditions, for what is not offered as well."""
     stated = ((item.c.trust_ods, filters.trust), (item.c.modality, filters.modality), (item.c.setting, filters.setting))
     return [column == value for column, value in stated if value is not None]
 

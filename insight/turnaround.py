@@ -122,7 +122,7 @@ def _reported(connection: Connection, filters: Filters) -> tuple[TurnaroundRow, 
         *group_columns(filters.by, dimensions),
         item.c.clock_start_at,
         item.c.reported_at,
-        item.c.due_at,
+        func.coalesce(item.c.report_due_at, item.c.due_at).label("due_at"),
         minutes_between(item.c.clock_start_at, item.c.reported_at).label("minutes"),
     ).where(
         item.c.state.in_([state.value for state in REPORTED]),

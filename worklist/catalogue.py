@@ -1,4 +1,4 @@
-"""Reads the rules that work is worked out by: exam catalogue, turnaround rules, profile cut; writes new profile rows.
+"""Reads the rules that work is worked out by: exams, turnaround, what is not offered, profile cut; writes new profiles.
 
 The rules are kept in the process under their version, which the database renews with each change of them
 (`rules_version`); what was read of them is never changed.
@@ -20,15 +20,17 @@ from worklist.db.tables.network import (
     exam,
     exam_alias,
     exam_group,
+    not_offered_rule,
     profile,
     profile_cut,
     rules_version,
     target_rule,
 )
 from worklist.exam_codes import Catalogue, Exam
+from worklist.not_offered import NotOfferedReason, NotOfferedRule
 from worklist.profile import Cut, Profile
 from worklist.span import Span
-from worklist.turnaround import Setting, TargetRule, Urgency
+from worklist.turnaround import Setting, TargetClock, TargetRule, Urgency
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +44,13 @@ class DatedExam:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rules:
-    """The rules under one version. `aliases` are by trust, None those of all; `targets` know their own dates."""
+    """The rules under one version. `aliases` are by trust, None those of all; rules know their own dates."""
 
     version: str
     exams: tuple[DatedExam, ...]
     aliases: Mapping[str | None, Mapping[tuple[str, str], str]]
     targets: tuple[TargetRule, ...]
+    not_offered: tuple[NotOfferedRule, ...]
     cut: Cut
 
     def catalogue(self, trust: str, on: date) -> Catalogue:
@@ -84,7 +87,9 @@ def _read(connection: Connection, version: str) -> Rules:
     aliases: dict[str | None, dict[tuple[str, str], str]] = {}
     for row in connection.execute(select(exam_alias)):
         aliases.setdefault(row.trust_ods, {})[row.kind, row.value] = row.exam_code
-    return Rules(version, exams, aliases, tuple(_targets(connection)), _cut(connection))
+    return Rules(
+        version, exams, aliases, tuple(_targets(connection)), tuple(_not_offered(connection)), _cut(connection)
+    )
 
 
 def exam_of(row: Row[Any]) -> Exam:
@@ -115,8 +120,27 @@ def _targets(connection: Connection) -> list[TargetRule]:
             valid_to=row.valid_to,
             source=row.source,
             confirmed_by=row.confirmed_by,
+            clock=TargetClock(row.clock),
         )
         for row in connection.execute(select(target_rule).order_by(target_rule.c.code))
+    ]
+
+
+def _not_offered(connection: Connection) -> list[NotOfferedRule]:
+    return [
+        NotOfferedRule(
+            id=row.code,
+            trust=row.trust_ods,
+            modalities=frozenset(row.modalities) if row.modalities is not None else None,
+            exam_codes=frozenset(row.exam_codes) if row.exam_codes is not None else None,
+            settings=frozenset(map(Setting, row.settings)) if row.settings is not None else None,
+            reason=NotOfferedReason(row.reason),
+            valid_from=row.valid_from,
+            valid_to=row.valid_to,
+            source=row.source,
+            confirmed_by=row.confirmed_by,
+        )
+        for row in connection.execute(select(not_offered_rule).order_by(not_offered_rule.c.code))
     ]
 
 

@@ -24,6 +24,10 @@ class ItemState(StrEnum):
     ADDENDUM = "addendum"  # reported, and added to
     REPORTED_ELSEWHERE = "reported_elsewhere"  # the home RIS has a final report of its own
     CANCELLED = "cancelled"  # withdrawn by order or by a person
+    RECALLED = "recalled"  # a verified report was taken back; an amended one is awaited, and the clock runs
+    OUTSOURCED = "outsourced"  # a company reports it; the clock runs until the home RIS has its report
+    RETURNED = "returned"  # an error of the exam that only its site can mend; the clock runs
+    NOT_OFFERED = "not_offered"  # a rule of its trust keeps it from network reporting; it has no clock
 
 
 class Move(StrEnum):
@@ -43,6 +47,15 @@ class Move(StrEnum):
     ADDED_TO = "item.added-to"
     REPORTED_AT_HOME = "item.reported-at-home"
     CANCELLED = "item.cancelled"
+    RELEASED = "item.released"  # a person ends the hold of a person
+    RETURNED_TO_SITE = "item.returned-to-site"
+    CORRECTED = "item.corrected"  # its site has mended what it was returned for
+    OUTSOURCED = "item.outsourced"
+    TAKEN_BACK = "item.taken-back"  # from the company
+    RECALLED = "item.recalled"
+    RECALL_GIVEN_BACK = "item.recall-given-back"
+    NOT_OFFERED = "item.not-offered"
+    OFFERED = "item.offered"  # the rule that kept it back holds no longer
 
 
 class Mover(StrEnum):
@@ -52,6 +65,7 @@ class Mover(StrEnum):
     REPORTER = "reporter"
     PERSON = "person"  # PACS manager, coordinator or clinical lead, by name
     HOME_RIS = "home_ris"
+    RULE = "rule"  # a dated rule of the configuration that comes to hold, or no longer holds
     LEASE = "lease"  # the database's clock, when a claim's lease runs out
 
 
@@ -68,10 +82,10 @@ class Transition:
 class ForbiddenMove(ValueError):
     """The item's state does not allow the move; names both and says what would be allowed."""
 
-    def __init__(self, state: ItemState, move: Move) -> None:
+    def __init__(self, state: ItemState, move: Move | str) -> None:
         allowed = sorted(other.value for other in moves_from(state))
         super().__init__(
-            f"an item that is {state.value!r} cannot take {move.value!r};"
+            f"an item that is {state.value!r} cannot take {str(move)!r};"
             f" allowed here: {', '.join(allowed) or 'nothing'}"
         )
         self.state = state
@@ -99,10 +113,14 @@ def moves_from(state: ItemState) -> frozenset[Move]:
 
 _OPEN = frozenset({ItemState.ORDERED, ItemState.ARRIVING, ItemState.READY, ItemState.ON_HOLD})
 _WITH_REPORTER = frozenset({ItemState.IN_PROGRESS, ItemState.PRELIMINARY})
+_ELSEWHERE = frozenset({ItemState.RECALLED, ItemState.OUTSOURCED, ItemState.RETURNED})
+#: A report under a lease that ran out may come in each of these.
+_READABLE = frozenset({ItemState.IN_PROGRESS, ItemState.READY, ItemState.PRELIMINARY, ItemState.RECALLED})
+_STOPPABLE = frozenset({ItemState.READY, ItemState.ON_HOLD, ItemState.IN_PROGRESS, ItemState.RECALLED})
 _REPORTED = frozenset({ItemState.VERIFIED, ItemState.ADDENDUM, ItemState.REPORTED_ELSEWHERE})
 
 #: States in which an item still waits for a final report.
-UNREPORTED = _OPEN | _WITH_REPORTER
+UNREPORTED = _OPEN | _WITH_REPORTER | _ELSEWHERE
 #: States in which a report stands.
 REPORTED = _REPORTED
 
@@ -120,21 +138,30 @@ TRANSITIONS: dict[Move, Transition] = {
         _t(Move.OPENED_WHILE_ARRIVING, {S.ARRIVING}, S.READY, W.INTAKE),
         _t(Move.COMPLETED, {S.ARRIVING}, S.READY, W.INTAKE, W.PERSON, W.REPORTER),
         _t(Move.COMPLETED_WITH_DOUBT, {S.ARRIVING}, S.ON_HOLD, W.INTAKE, W.PERSON, W.REPORTER),
-        _t(Move.HELD, {S.ARRIVING, S.READY}, S.ON_HOLD, W.PERSON, W.INTAKE),
+        _t(Move.HELD, {S.ARRIVING, S.READY, S.IN_PROGRESS, S.RECALLED}, S.ON_HOLD, W.PERSON, W.INTAKE),
+        _t(Move.RELEASED, {S.ON_HOLD}, S.READY, W.PERSON),
         _t(Move.DOUBT_SETTLED, {S.ON_HOLD}, S.READY, W.PERSON, W.HOME_RIS),
-        _t(Move.CLAIMED, {S.READY}, S.IN_PROGRESS, W.REPORTER),
+        _t(Move.CLAIMED, {S.READY, S.RECALLED}, S.IN_PROGRESS, W.REPORTER),
         _t(Move.GIVEN_BACK, {S.IN_PROGRESS}, S.READY, W.REPORTER, W.LEASE),
+        _t(Move.RECALL_GIVEN_BACK, {S.IN_PROGRESS}, S.RECALLED, W.REPORTER, W.LEASE),
         _t(
             Move.REPORTED_PRELIMINARY,
-            {S.IN_PROGRESS, S.READY, S.PRELIMINARY},
+            _READABLE,
             S.PRELIMINARY,
             W.REPORTER,
             W.HOME_RIS,
         ),
-        _t(Move.VERIFIED, {S.IN_PROGRESS, S.READY, S.PRELIMINARY}, S.VERIFIED, W.REPORTER, W.HOME_RIS),
+        _t(Move.VERIFIED, _READABLE, S.VERIFIED, W.REPORTER, W.HOME_RIS),
         _t(Move.ADDED_TO, _REPORTED, S.ADDENDUM, W.REPORTER, W.HOME_RIS),
-        _t(Move.REPORTED_AT_HOME, UNREPORTED | {S.CANCELLED}, S.REPORTED_ELSEWHERE, W.HOME_RIS),
-        _t(Move.CANCELLED, UNREPORTED, S.CANCELLED, W.PERSON, W.HOME_RIS),
+        _t(Move.REPORTED_AT_HOME, UNREPORTED | {S.CANCELLED, S.NOT_OFFERED}, S.REPORTED_ELSEWHERE, W.HOME_RIS),
+        _t(Move.CANCELLED, UNREPORTED | {S.NOT_OFFERED}, S.CANCELLED, W.PERSON, W.HOME_RIS),
+        _t(Move.RETURNED_TO_SITE, _STOPPABLE, S.RETURNED, W.PERSON, W.REPORTER),
+        _t(Move.CORRECTED, {S.RETURNED}, S.READY, W.PERSON),
+        _t(Move.OUTSOURCED, _STOPPABLE, S.OUTSOURCED, W.PERSON),
+        _t(Move.TAKEN_BACK, {S.OUTSOURCED}, S.READY, W.PERSON),
+        _t(Move.RECALLED, {S.VERIFIED, S.ADDENDUM}, S.RECALLED, W.PERSON, W.REPORTER),
+        _t(Move.NOT_OFFERED, {S.READY, S.ON_HOLD}, S.NOT_OFFERED, W.RULE),
+        _t(Move.OFFERED, {S.NOT_OFFERED}, S.READY, W.RULE),
     )
 }
 del S, W

@@ -14,8 +14,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, or_, select
 
+from worklist.db.tables.life import clock_pause
 from worklist.db.tables.network import exam, ris
-from worklist.db.tables.work import item, item_exam, order_identity, patient, worklist_exception
+from worklist.db.tables.work import item, item_exam, item_order, order_identity, patient, worklist_exception
 from worklist.item import UNREPORTED, ItemState
 from worklist.told import Locks
 
@@ -34,12 +35,34 @@ class PatientView:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderView:
+    """What the order says beside the item's facts, for those who may see the patient; instants are aware UTC."""
+
+    clinical_question: str | None
+    requester: str | None
+    call_back: str | None
+    needed_by_at: datetime | None
+    referral_date: date | None
+
+
+@dataclass(frozen=True, slots=True)
 class ExamView:
     """An exam as the catalogue knows it; `code` None: not mapped, the description is as sent."""
 
     code: str | None
     description: str | None
     mapped_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class PauseView:
+    """A time in which the turnaround clock stood still (aware UTC); no end: it still does. `by` saw to it."""
+
+    rule: str
+    reason: str
+    by: str
+    began_at: datetime
+    ended_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +77,12 @@ class ExceptionView:
 
 @dataclass(frozen=True, slots=True)
 class ItemView:
-    """An item; instants are aware UTC, None is not known. `patient` None: not for this viewer.
+    """An item; instants are aware UTC, None is not known.
 
     `reported_at` is when a final report was available at home, `reported_source` what says so; `home_locks` is what
     the home RIS does about an item that is read here, None where there is no home RIS.
-    `arriving`: its images still come, whether or not it is offered already. `completed_by` says what made its
-    last study complete.
+    `patient` and `order` None: not for this viewer, or there is no order. `arriving`: its images still come, whether or
+    not it is offered already. `completed_by` says what made its last study complete.
     """
 
     id: int
@@ -71,6 +94,7 @@ class ItemView:
     setting: str | None
     urgency: str | None
     due_at: datetime | None
+    report_due_at: datetime | None
     hard_limit_at: datetime | None
     clock_start_at: datetime | None
     clock_start_source: str | None
@@ -84,8 +108,13 @@ class ItemView:
     home_locks: str | None
     arriving: bool
     completed_by: str | None
+    not_offered_rule: str | None
+    not_offered_reason: str | None
+    state_reason: str | None
     exceptions: tuple[ExceptionView, ...]
+    pauses: tuple[PauseView, ...]
     patient: PatientView | None
+    order: OrderView | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +180,21 @@ def read_items(connection: Connection, ids: Sequence[int]) -> list[ItemView]:
             patient.c.given_name,
             patient.c.birth_date,
             patient.c.sex,
+            item_order.c.item_id.label("ordered"),
+            item_order.c.clinical_question,
+            item_order.c.requester,
+            item_order.c.call_back,
+            item_order.c.needed_by_at,
+            item_order.c.referral_date,
         )
         .outerjoin(order_identity, order_identity.c.item_id == item.c.id)
+        .outerjoin(item_order, item_order.c.item_id == item.c.id)
         .outerjoin(patient, patient.c.id == item.c.patient_id)
         .where(item.c.id.in_(ids))
     )
     found = {row.id: row for row in rows}
-    exams, exceptions = _exams(connection, ids), _exceptions(connection, ids)
-    return [_view(found[one], exams[one], exceptions[one]) for one in ids if one in found]
+    exams, exceptions, pauses = _exams(connection, ids), _exceptions(connection, ids), _pauses(connection, ids)
+    return [_view(found[one], exams[one], exceptions[one], pauses[one]) for one in ids if one in found]
 
 
 def _exams(connection: Connection, ids: Sequence[int]) -> dict[int, list[ExamView]]:
@@ -198,7 +234,21 @@ _HOME_LOCKS = (
 )
 
 
-def _view(row: Row[Any], exams: Sequence[ExamView], exceptions: Sequence[ExceptionView]) -> ItemView:
+def _pauses(connection: Connection, ids: Sequence[int]) -> dict[int, list[PauseView]]:
+    found: dict[int, list[PauseView]] = defaultdict(list)
+    rows = connection.execute(
+        select(clock_pause)
+        .where(clock_pause.c.item_id.in_(ids))
+        .order_by(clock_pause.c.item_id, clock_pause.c.began_at)
+    )
+    for row in rows:
+        found[row.item_id].append(PauseView(row.rule, row.reason, row.actor, row.began_at, row.ended_at))
+    return found
+
+
+def _view(
+    row: Row[Any], exams: Sequence[ExamView], exceptions: Sequence[ExceptionView], pauses: Sequence[PauseView]
+) -> ItemView:
     seen = row.seen_patient is not None
     return ItemView(
         id=row.id,
@@ -210,6 +260,7 @@ def _view(row: Row[Any], exams: Sequence[ExamView], exceptions: Sequence[Excepti
         setting=row.setting,
         urgency=row.urgency,
         due_at=row.due_at,
+        report_due_at=row.report_due_at,
         hard_limit_at=row.hard_limit_at,
         clock_start_at=row.clock_start_at,
         clock_start_source=row.clock_start_source,
@@ -223,7 +274,11 @@ def _view(row: Row[Any], exams: Sequence[ExamView], exceptions: Sequence[Excepti
         home_locks=row.home_locks,
         arriving=row.arriving or row.state == ItemState.ARRIVING,
         completed_by=row.completed_by,
+        not_offered_rule=row.not_offered_rule,
+        not_offered_reason=row.not_offered_reason,
+        state_reason=row.state_reason,
         exceptions=tuple(exceptions),
+        pauses=tuple(pauses),
         patient=PatientView(
             row.identifier,
             row.nhs_number,
@@ -234,5 +289,8 @@ def _view(row: Row[Any], exams: Sequence[ExamView], exceptions: Sequence[Excepti
             row.sex,
         )
         if seen
+        else None,
+        order=OrderView(row.clinical_question, row.requester, row.call_back, row.needed_by_at, row.referral_date)
+        if row.ordered is not None
         else None,
     )

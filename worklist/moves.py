@@ -11,8 +11,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, update
 
 from worklist import events
+from worklist.db.tables.life import clock_pause
 from worklist.db.tables.work import item
 from worklist.item import ItemState, Move, move_item
+
+#: States for which a rule may let the turnaround clock stand still.
+_CAN_BE_PAUSED = (ItemState.ON_HOLD, ItemState.RETURNED)
 
 
 class UnknownItem(LookupError):
@@ -48,6 +52,8 @@ def make_move(
 ) -> Row[Any]:
     """Move a locked item, set `values` on it, append the move's event and give the new row.
 
+    The reason of the state before (`state_reason`) goes with that state, and so does a pause of the clock for it.
+
     Raises
     ------
     ForbiddenMove
@@ -57,9 +63,15 @@ def make_move(
     changed = connection.execute(
         update(item)
         .where(item.c.id == row.id)
-        .values(state=target.value, version=item.c.version + 1, **values)
+        .values({"state_reason": None, **values, "state": target.value, "version": item.c.version + 1})
         .returning(item)
     ).one()
+    if row.state in _CAN_BE_PAUSED:
+        connection.execute(
+            update(clock_pause)
+            .where(clock_pause.c.item_id == row.id, clock_pause.c.ended_at.is_(None))
+            .values(ended_at=now(), ended_with=move.value)
+        )
     append_item_event(
         connection, changed, move.value, reading_id=reading_id, dimensions={"was": row.state, **(dimensions or {})}
     )

@@ -17,6 +17,7 @@ class Purpose(StrEnum):
     SECOND = "second"  # an opinion asked for
     SAMPLE = "sample"  # peer learning, blind to the author
     ADDENDUM = "addendum"
+    AMENDMENT = "amendment"  # of a report that was recalled
 
 
 class ReadingState(StrEnum):

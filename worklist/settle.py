@@ -177,7 +177,7 @@ def _name(connection: Connection, actor: str, row: Row[Any], accession_number: s
         update(order_identity).where(order_identity.c.item_id == row.id).values(accession_number=accession_number)
     )
     close_doubts(connection, row.id, "missing-accession-number", by=actor, outcome="given by a person")
-    if row.state == ItemState.ON_HOLD:
+    if row.state == ItemState.ON_HOLD and row.state_reason is None:  # no person holds it for another reason
         make_move(connection, row, Move.DOUBT_SETTLED)
         connection.execute(
             update(reading)

@@ -14,6 +14,7 @@ from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
 from worklist.local_time import CLOCK_SKEW, LONDON, LocalTime
+from worklist.pauses import Pause, paused
 from worklist.span import Span, ends_at
 
 #: From image acquisition; NHS England's reporting turnaround times, in force from 9 August 2023.
@@ -21,6 +22,9 @@ BACKSTOP = Span(28, "calendar_days")
 
 #: `Due.rule_id` and `Due.hard_rule_id` where no rule binds but the backstop.
 BACKSTOP_RULE_ID = "backstop-28-calendar-days"
+
+#: `Due.rule_id` where the report is needed before any rule would have it.
+NEEDED_BY_RULE_ID = "needed-by"
 
 #: `ClockStart.source` where no source gave a believable end of acquisition.
 RECEIPT = "receipt"
@@ -50,6 +54,13 @@ class Urgency(StrEnum):
     ROUTINE = "routine"
 
 
+class TargetClock(StrEnum):
+    """What a rule's spans are counted for."""
+
+    REPORT = "report"  # from the end of acquisition to a verified report
+    CHECK = "check"  # from a preliminary report to the verified one
+
+
 def due(facts: TurnaroundFacts, rules: Sequence[TargetRule], bank_holidays: Container[date]) -> Due:
     """Work out when the report of an item is due, and the limit it may never pass.
 
@@ -63,9 +74,44 @@ def due(facts: TurnaroundFacts, rules: Sequence[TargetRule], bank_holidays: Cont
     wider rule's in force. An unknown setting, urgency, modality or exam is tried with every value
     that it could have, and the earliest instants are taken; so it is with the exams of an item that
     has several. No hard limit lies later than 28 calendar days after the clock start, and nothing
-    is due later than its hard limit. `bank_holidays` are local dates.
+    is due later than its hard limit. When the report is needed pulls the target forward and never back; a time before
+    the clock start says nothing of a report. Pauses put off target and hard limit, but neither the 28 days nor when the
+    report is needed. `bank_holidays` are local dates.
     """
-    start_at = facts.clock_start_at
+    backstop = _Bound(ends_at(BACKSTOP, facts.clock_start_at, bank_holidays), BACKSTOP_RULE_ID)
+    of_reports = [rule for rule in rules if rule.clock is TargetClock.REPORT]
+    return _work_out(facts, facts.clock_start_at, of_reports, bank_holidays, backstop)
+
+
+def check_due(
+    facts: TurnaroundFacts,
+    preliminary_at: datetime,
+    rules: Sequence[TargetRule],
+    bank_holidays: Container[date],
+    report: Due,
+) -> Due:
+    """Work out when the check of a preliminary report is due, by the rules of checks, from when it was given (aware).
+
+    The report's hard limit stays the last that a check may take. Where no rule of checks could match, the
+    report's own due time (`report`) goes on.
+    """
+    day = preliminary_at.astimezone(LONDON).date()
+    of_checks = [rule for rule in rules if rule.clock is TargetClock.CHECK]
+    in_force = [rule for rule in of_checks if rule.in_force_on(day) and rule.trust in {None, facts.trust}]
+    if not any(rule.matches(case) for case in _cases(facts, in_force) for rule in in_force):
+        return report
+    last = _Bound(report.hard_limit_at, report.hard_rule_id)
+    return _work_out(facts, preliminary_at, of_checks, bank_holidays, last)
+
+
+def _work_out(
+    facts: TurnaroundFacts,
+    start_at: datetime,
+    rules: Sequence[TargetRule],
+    bank_holidays: Container[date],
+    last: _Bound,
+) -> Due:
+    """Work a due time out from a start; nothing lies later than `last`."""
     day = start_at.astimezone(LONDON).date()
     in_force = [rule for rule in rules if rule.in_force_on(day) and rule.trust in {None, facts.trust}]
     targets, limits = {}, {}
@@ -74,14 +120,19 @@ def due(facts: TurnaroundFacts, rules: Sequence[TargetRule], bank_holidays: Cont
         if rule.hard_limit is not None:
             limits[rule] = ends_at(rule.hard_limit, start_at, bank_holidays)
 
-    backstop = _Bound(ends_at(BACKSTOP, start_at, bank_holidays), BACKSTOP_RULE_ID)
     all_targets, all_limits = [], []
     for case in _cases(facts, in_force):
         matching = [rule for rule in in_force if rule.matches(case)]
-        limit = min([*_binding(matching, limits), backstop], key=_AT)
+        limit = min([*_binding(matching, limits), last], key=_AT)
         all_limits.append(limit)
         all_targets.append(min([*_binding(matching, targets), limit], key=_AT))
     target, limit = min(all_targets), min(all_limits)
+    if facts.pauses:
+        limit = min(_Bound(paused(limit.at, start_at, facts.pauses, last.at), limit.rule_id), last, key=_AT)
+        target = min(_Bound(paused(target.at, start_at, facts.pauses, last.at), target.rule_id), limit, key=_AT)
+    needed_at = facts.needed_by_at
+    if needed_at is not None and start_at < needed_at < target.at:
+        target = _Bound(needed_at.astimezone(UTC), NEEDED_BY_RULE_ID)
     return Due(target.at, limit.at, target.rule_id, limit.rule_id)
 
 
@@ -107,7 +158,8 @@ class TurnaroundFacts:
     """What the due time of an item depends on; None is unknown.
 
     `trust` is the ODS code of the performing trust. `exam_codes` has one entry per exam, None for
-    an unmapped one; an item without exams counts as one unknown exam. `clock_start_at` is aware.
+    an unmapped one; an item without exams counts as one unknown exam. `clock_start_at` and
+    `needed_by_at` are aware.
     """
 
     trust: str
@@ -116,6 +168,8 @@ class TurnaroundFacts:
     modality: str | None
     exam_codes: tuple[str | None, ...]
     clock_start_at: datetime
+    needed_by_at: datetime | None = None
+    pauses: tuple[Pause, ...] = ()
 
     def __post_init__(self) -> None:
         if self.clock_start_at.tzinfo is None:
@@ -142,6 +196,7 @@ class TargetRule:
     valid_to: date | None
     source: str
     confirmed_by: str | None
+    clock: TargetClock = TargetClock.REPORT
 
     def __post_init__(self) -> None:
         if self.modalities is not None and not self.modalities:

@@ -7,7 +7,7 @@ signed scopes are never edited: a change needs a new version.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,11 +23,24 @@ from allocation.configuration.sources import Source
 from allocation.configuration.standing import add_rate_cards, add_scopes
 from allocation.workforce import rebuild_index
 from worklist import audit, events
-from worklist.db.tables.network import config_version, exam, exam_alias, ris, source, target_rule, trust
+from worklist.catalogue import rules_in_force
+from worklist.db.engine import Viewer, view_as
+from worklist.db.tables.life import act_reason, pause_rule
+from worklist.db.tables.network import (
+    config_version,
+    exam,
+    exam_alias,
+    not_offered_rule,
+    ris,
+    source,
+    target_rule,
+    trust,
+)
 from worklist.db.tables.pay import outsource_price
 from worklist.db.tables.people import engagement, reporter, scope_of_practice
 from worklist.exam_codes import normal
-from worklist.intake.completion import CUT_LOCK
+from worklist.intake.completion import CUT_LOCK, work_out
+from worklist.intake.offering import to_reconsider
 
 #: Modalities without ionising radiation; all others fall under IR(ME)R 2017.
 _NOT_IONISING = frozenset({"MR", "US", "OP", "ES"})
@@ -35,10 +48,11 @@ _NOT_IONISING = frozenset({"MR", "US", "OP", "ES"})
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What an import did: rows per table, and how many waiting items got another profile."""
+    """What an import did: rows per table, and how many waiting items got another profile or were worked out again."""
 
     rows: dict[str, int]
     reprofiled: int
+    worked_out: int = 0
 
 
 def apply(connection: Connection, read: ReadNetwork, *, by: str) -> Applied:
@@ -52,6 +66,7 @@ def apply(connection: Connection, read: ReadNetwork, *, by: str) -> Applied:
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CUT_LOCK})
     _refuse(check_references(read, _known(connection)))
     network = read.network
+    before = frozenset(rules_in_force(connection).not_offered)
     _network_rows(connection, network)
     _refuse([*add_scopes(connection, read), *add_rate_cards(connection, read)])
     for row in network.reporter:
@@ -59,11 +74,23 @@ def apply(connection: Connection, read: ReadNetwork, *, by: str) -> Applied:
     _refuse(put_sessions(connection, read))
     _record(connection, read, by)
     reprofiled = recut(connection)
+    changed = before ^ frozenset(rules_in_force(connection).not_offered)
+    worked_out = _work_out_again(connection, {rule.trust for rule in changed}) if changed else 0
     rebuild_index(connection)
     rows = {name: len(getattr(network, name)) for name in Network.model_fields if getattr(network, name)}
     events.append(connection, "configuration.imported", dimensions={"rows": rows})
     audit.append(connection, by, "configuration imported", detail={"rows": rows})
-    return Applied(rows, reprofiled)
+    return Applied(rows, reprofiled, worked_out)
+
+
+def _work_out_again(connection: Connection, trusts: Collection[str | None]) -> int:
+    """Work the waiting items of these trusts out by the rules of what is offered as they are now."""
+    found = to_reconsider(connection, trusts)
+    for trust_ods, item_id in found:
+        view_as(connection, Viewer(trust=trust_ods))
+        work_out(connection, item_id)
+    view_as(connection, Viewer())
+    return len(found)
 
 
 def _refuse(faults: Sequence[Fault]) -> None:
@@ -160,6 +187,37 @@ def _network_rows(connection: Connection, network: Network) -> None:
                 "exam_codes": words(row.exam_codes),
             }
             for row in network.target
+        ],
+    )
+    put_rows(
+        connection,
+        not_offered_rule,
+        ["code", "valid_from"],
+        [
+            {
+                **row.model_dump(exclude={"id", "trust", "modalities", "exam_codes", "settings"}),
+                "code": row.id,
+                "trust_ods": row.trust,
+                "modalities": words(row.modalities),
+                "exam_codes": words(row.exam_codes),
+                "settings": words(row.settings),
+            }
+            for row in network.not_offered
+        ],
+    )
+    put_rows(connection, act_reason, ["act", "code"], [row.model_dump() for row in network.act_reason])
+    put_rows(
+        connection,
+        pause_rule,
+        ["code", "valid_from"],
+        [
+            {
+                **row.model_dump(exclude={"id", "trust", "reasons"}),
+                "code": row.id,
+                "trust_ods": row.trust,
+                "reasons": words(row.reasons),
+            }
+            for row in network.pause
         ],
     )
     put_rows(

@@ -14,8 +14,10 @@ from pydantic import Field, StringConstraints, model_validator
 
 from allocation.configuration.row import Code, Modality, Moment, OdsCode, Row, SpanText, Words, Years
 from allocation.configuration.sources import Source
+from worklist.not_offered import NotOfferedReason
+from worklist.reasons import ReasonedAct
 from worklist.told import Locks
-from worklist.turnaround import Setting, Urgency
+from worklist.turnaround import Setting, TargetClock, Urgency
 
 
 class Trust(Row):
@@ -77,7 +79,10 @@ class ExamAlias(Row):
 
 
 class Target(Row):
-    """A turnaround rule: conditions left out match everything; spans such as `4 hours`."""
+    """A turnaround rule: conditions left out match everything; spans such as `4 hours`.
+
+    `clock` `check`: counted from a preliminary report to the verified one that follows its check.
+    """
 
     id: Code
     trust: OdsCode | None = None
@@ -87,6 +92,57 @@ class Target(Row):
     exam_codes: Annotated[tuple[Code, ...], Field(min_length=1)] | None = None
     target: SpanText
     hard_limit: SpanText | None = None
+    clock: TargetClock = TargetClock.REPORT
+    valid_from: date
+    valid_to: date | None = None
+    source: Words
+    confirmed_by: Words | None = None
+
+
+class NotOffered(Row):
+    """What is not offered for network reporting: no reading, no clock; an unknown fact meets no condition.
+
+    `valid_from` and `valid_to` are dates of the examination. Without `trust` it is every trust's rule.
+    """
+
+    id: Code
+    trust: OdsCode | None = None
+    modalities: Annotated[tuple[Modality, ...], Field(min_length=1)] | None = None
+    exam_codes: Annotated[tuple[Code, ...], Field(min_length=1)] | None = None
+    settings: Annotated[tuple[Setting, ...], Field(min_length=1)] | None = None
+    reason: NotOfferedReason
+    valid_from: date
+    valid_to: date | None = None
+    source: Words
+    confirmed_by: Words | None = None
+
+    @model_validator(mode="after")
+    def _says_what(self) -> Self:
+        if not (self.modalities or self.exam_codes or self.settings):
+            raise ValueError("what is not offered needs `modalities`, `exam_codes` or `settings`")
+        _in_order(self.valid_from, self.valid_to, "valid_from", "valid_to")
+        return self
+
+
+class ActReason(Row):
+    """A network's own reason for an act on an item, beside the fixed ones."""
+
+    act: ReasonedAct
+    code: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z-]{0,49}$")]
+    description: Words
+    valid_from: date
+    valid_to: date | None = None
+    source: Words
+    confirmed_by: Words | None = None
+
+
+class PauseAllowed(Row):
+    """For which act and reasons the turnaround clock may stand still; the 28 days never do. Dates are of the act."""
+
+    id: Code
+    trust: OdsCode | None = None
+    act: Literal["hold", "return-to-site"]
+    reasons: Annotated[tuple[Words, ...], Field(min_length=1)]
     valid_from: date
     valid_to: date | None = None
     source: Words
@@ -224,7 +280,9 @@ class Tariff(Row):
     code: Code
     unit: Literal["per_exam", "per_minute_value", "per_hour", "per_session", "per_programmed_activity"]
     amount_pence: Annotated[int, Field(ge=0, le=10_000_000)]
-    purposes: Annotated[tuple[Literal["first", "check", "second", "sample", "addendum"], ...], Field(min_length=1)]
+    purposes: Annotated[
+        tuple[Literal["first", "check", "second", "sample", "addendum", "amendment"], ...], Field(min_length=1)
+    ]
     exam_codes: Annotated[tuple[Code, ...], Field(min_length=1)] | None = None
     modalities: Annotated[tuple[Modality, ...], Field(min_length=1)] | None = None
 
@@ -278,6 +336,9 @@ class Network(Row):
     exam: tuple[Exam, ...] = ()
     exam_alias: tuple[ExamAlias, ...] = ()
     target: tuple[Target, ...] = ()
+    not_offered: tuple[NotOffered, ...] = ()
+    act_reason: tuple[ActReason, ...] = ()
+    pause: tuple[PauseAllowed, ...] = ()
     scope: tuple[Scope, ...] = ()
     reporter: tuple[Reporter, ...] = ()
     session: tuple[Session, ...] = ()

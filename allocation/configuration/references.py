@@ -51,6 +51,9 @@ def _duplicates(network: Network) -> Iterator[Place]:
         ("exam_alias",), "value", ((row.trust, row.kind, normal(row.value)) for row in network.exam_alias)
     )
     yield from _twice(("target",), "id", ((row.id, row.valid_from) for row in network.target))
+    yield from _twice(("not_offered",), "id", ((row.id, row.valid_from) for row in network.not_offered))
+    yield from _twice(("act_reason",), "code", ((row.act, row.code) for row in network.act_reason))
+    yield from _twice(("pause",), "id", ((row.id, row.valid_from) for row in network.pause))
     yield from _twice(("scope",), "code", ((row.code, row.version) for row in network.scope))
     yield from _twice(("reporter",), "id", (row.id for row in network.reporter))
     yield from _twice(("session",), "id", (row.id for row in network.session))
@@ -80,6 +83,8 @@ def _trusts(network: Network, known: Known) -> Iterator[Place]:
     named += [(("source", n, "trust"), row.trust) for n, row in enumerate(network.source)]
     named += [(("ris", n, "trust"), row.trust) for n, row in enumerate(network.ris)]
     named += [(("target", n, "trust"), row.trust) for n, row in enumerate(network.target)]
+    named += [(("not_offered", n, "trust"), row.trust) for n, row in enumerate(network.not_offered)]
+    named += [(("pause", n, "trust"), row.trust) for n, row in enumerate(network.pause)]
     named += [(("exam_alias", n, "trust"), row.trust) for n, row in enumerate(network.exam_alias)]
     for n, row in enumerate(network.reporter):
         named += [(("reporter", n, "engagements", m, "payer"), one.payer) for m, one in enumerate(row.engagements)]
@@ -97,6 +102,8 @@ def _exams(network: Network, known: Known) -> Iterator[Place]:
     named += [(("exam_alias", n, "exam"), row.exam) for n, row in enumerate(network.exam_alias)]
     for n, target in enumerate(network.target):
         named += [(("target", n, "exam_codes", m), code) for m, code in enumerate(target.exam_codes or ())]
+    for n, rule in enumerate(network.not_offered):
+        named += [(("not_offered", n, "exam_codes", m), code) for m, code in enumerate(rule.exam_codes or ())]
     for n, scope in enumerate(network.scope):
         named += [(("scope", n, "exam_codes", m), code) for m, code in enumerate(scope.exam_codes)]
     for n, card in enumerate(network.rate_card):

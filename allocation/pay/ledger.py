@@ -35,6 +35,7 @@ from worklist.db.tables.pay import held_pay, pay_line, rate_card, rate_window, t
 from worklist.db.tables.people import engagement, reporting_session
 from worklist.events import Event
 from worklist.item import Move
+from worklist.reading import Purpose
 
 #: The consumer's name: its checkpoint says up to which position work has been paid.
 CONSUMER = "pay"
@@ -142,7 +143,9 @@ def earnings(connection: Connection, one: Event, cards: Sequence[RateCard] | Non
         year = worked.first_opened_at.year
         priced = price(work, card, england_bank_holidays((year - 1, year, year + 1)))
     except (NoRateCard, AmbiguousRateCard, NoTariff, ValueError) as error:  # a card or exams that cannot be priced
-        return Earnings(report_id, made, post, None, str(error))
+        # a re-report is paid only where a tariff says so
+        unpaid = isinstance(error, NoTariff) and one.dimensions["purpose"] == Purpose.AMENDMENT
+        return None if unpaid else Earnings(report_id, made, post, None, str(error))
     return Earnings(report_id, made, post, card.id, priced)
 
 

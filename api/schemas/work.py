@@ -48,6 +48,18 @@ class ItemException(BaseModel):
     opened_at: datetime
 
 
+class Pause(BaseModel):
+    """A time in which the turnaround clock stood still; `ended_at` null: it still does, and only the 28 days run."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    rule: str
+    reason: str
+    by: str
+    began_at: datetime
+    ended_at: datetime | None
+
+
 class Patient(BaseModel):
     """Who the patient is; given to those who may see it."""
 
@@ -60,6 +72,18 @@ class Patient(BaseModel):
     given_name: str | None
     birth_date: date | None
     sex: str | None
+
+
+class Order(BaseModel):
+    """What the order says beside the item's facts; given to those who may see the patient."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    clinical_question: str | None
+    requester: str | None
+    call_back: str | None
+    needed_by_at: datetime | None = Field(description="clinic or meeting; it pulls `due_at` forward, never back")
+    referral_date: date | None = Field(description="from which the faster diagnosis standard counts")
 
 
 class Offer(BaseModel):
@@ -88,6 +112,7 @@ class Item(BaseModel):
     setting: str | None
     urgency: str | None
     due_at: datetime | None
+    report_due_at: datetime | None = Field(description="when the report was due, where `due_at` is when its check is")
     hard_limit_at: datetime | None
     clock_start_at: datetime | None
     clock_start_source: str | None
@@ -101,8 +126,13 @@ class Item(BaseModel):
     home_locks: Locks | None = Field(description="what the home RIS does while it is read here; null: there is none")
     arriving: bool = Field(description="its images still come: only a preliminary report may be given")
     completed_by: str | None = Field(description="what made its last study complete; null before")
+    not_offered_rule: str | None = Field(description="the rule that keeps it from network reporting, without a clock")
+    not_offered_reason: str | None
+    state_reason: str | None = Field(description="why a person brought it into this state")
     exceptions: list[ItemException]
+    pauses: list[Pause]
     patient: Patient | None = None
+    order: Order | None = None
     offer: Offer | None = None
 
 

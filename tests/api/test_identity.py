@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, timedelta
 
 import httpx
 import pytest
@@ -14,7 +14,10 @@ from allocation.planner.run import replan
 from api.permissions import Role
 from tests.api.serving import Served, assert_problem
 from tests.builders import arrive
+from tests.conftest import NOW
+from worklist.intake.orders import Message, Order, OrderControl, receive_order
 from worklist.intake.study import PatientAsSent
+from worklist.local_time import LocalTime
 
 PATIENT = PatientAsSent(
     identifier="LOCAL7731",
@@ -204,3 +207,38 @@ _TABLES = text(
     "SELECT table_schema || '.' || table_name FROM information_schema.tables"
     " WHERE table_schema IN ('public', 'audit') AND table_type = 'BASE TABLE'"
 )
+
+
+def test_what_the_order_says_is_shown_to_those_who_see_the_patient_and_kept_under_no_key(api: Served) -> None:
+    item_id = arrive(api.database, accession="ACC0007731", patient=PATIENT)
+    made_at = NOW - timedelta(minutes=5)
+    needed = LocalTime("x", "UTC", 0, "OBR-27.5", NOW + timedelta(minutes=20))
+    order = Order(
+        Message("RIS_A", "RXA", made_at, "m1"),
+        "ACC0007731",
+        OrderControl.NEW,
+        PATIENT,
+        clinical_question="? fracture",
+        requester="Ann Ottershaw",
+        call_back="01632 960001",
+        needed_by=needed,
+        referral_date=date(2026, 5, 20),
+    )
+    with api.database.app.begin() as connection:
+        receive_order(connection, order)
+    seen = api.manager("RXA").get(f"/items/{item_id}").json()
+    assert seen["order"] == {
+        "clinical_question": "? fracture",
+        "requester": "Ann Ottershaw",
+        "call_back": "01632 960001",
+        "needed_by_at": needed.at.isoformat().replace("+00:00", "Z"),
+        "referral_date": "2026-05-20",
+    }
+    assert api.as_(Role.NETWORK_MANAGER).get(f"/items/{item_id}").json()["order"] is None
+    body = {"reason": "other"}
+    for _ in range(2):
+        held = api.as_(Role.COORDINATOR, trust="RXA").post(
+            f"/items/{item_id}/hold", json=body, headers={"Idempotency-Key": "k"}
+        )
+        assert held.json()["order"] == seen["order"]
+    assert api.database.count("SELECT count(*) FROM idempotency_key WHERE body::text LIKE '%Ottershaw%'") == 0

@@ -221,3 +221,101 @@ def test_two_readings_of_one_message_are_equal() -> None:
     message = order()
     assert read(message) == read(message)
     assert read(message) != [replace(one, accession_number="x") for one in read(message)]
+
+
+def test_the_end_of_the_examination_is_taken_from_the_first_field_that_states_a_time() -> None:
+    both = "OBR|1|P77||XCHES|||202606100905|202606100920" + "|" * 26 + "T1^202606100900^202606100930"
+    ends = [read(order(obr=both, minute=50))[0].exam_ended]
+    ends.append(read(order(obr=both.replace("202606100920", ""), minute=50))[0].exam_ended)
+    ends.append(read(order(obr=both.replace("|202606100905|202606100920", "||"), minute=50))[0].exam_ended)
+    assert [(one.source, one.at.hour, one.at.minute) for one in ends if one] == [
+        ("OBR-8", 8, 20),
+        ("OBR-7", 8, 5),
+        ("OBR-34.3", 8, 30),
+    ]
+
+
+def test_a_day_alone_is_no_end_and_a_time_after_the_message_is_a_plan() -> None:
+    assert read(order(obr="OBR|1|P77||XCHES|||20260610"))[0].exam_ended is None
+    assert read(order(obr="OBR|1|P77||XCHES|||202606101006"))[0].exam_ended is None
+    within_skew = read(order(obr="OBR|1|P77||XCHES|||202606101005"))[0].exam_ended
+    assert within_skew is not None
+
+
+def test_an_end_in_the_repeated_hour_of_autumn_keeps_what_was_sent_its_zone_and_its_pass() -> None:
+    message = order(obr="OBR|1|P77||XCHES||||{}").replace("20260610", "20261026")
+    received_at = datetime(2026, 10, 26, 10, 0, tzinfo=UTC)
+    plain = read(message.format("20261025013000"), received_at=received_at)[0].exam_ended
+    exact = read(message.format("20261025013000+0000"), received_at=received_at)[0].exam_ended
+    assert plain is not None
+    assert exact is not None
+    assert (plain.at, plain.zone, plain.fold) == (datetime(2026, 10, 25, 0, 30, tzinfo=UTC), "Europe/London", 0)
+    assert (exact.at, exact.zone, exact.fold) == (datetime(2026, 10, 25, 1, 30, tzinfo=UTC), "+0000", 1)
+    assert exact.as_sent == "20261025013000+0000"
+
+
+def test_the_examination_of_an_accession_ends_with_its_last_exam_that_stands() -> None:
+    more = "ORC|NW|P78|000123\rOBR|2|P78||XHANL^XR Hand Lt^NICIP||||202606100940"
+    [one] = read(order(obr="OBR|1|P77||XCHES||||202606100920", more=more, minute=50))
+    assert one.exam_ended is not None
+    assert one.exam_ended.as_sent == "202606100940"
+    [one] = read(order(obr="OBR|1|P77||XCHES||||202606100920", more=more.replace("NW", "CA"), minute=50))
+    assert one.exam_ended is not None
+    assert one.exam_ended.as_sent == "202606100920"
+
+
+def test_a_dialect_says_where_the_end_of_the_examination_stands() -> None:
+    message = order(obr="OBR|1|P77||XCHES||||202606100920", more="ZEX|202606100930", minute=50)
+    [one] = read(message, exam_ended_fields=["ZEX-1"])
+    assert one.exam_ended is not None
+    assert (one.exam_ended.source, one.exam_ended.as_sent) == ("ZEX-1", "202606100930")
+
+
+def test_who_asked_and_how_they_are_reached_is_read_from_the_order_and_else_from_the_request() -> None:
+    obr = "OBR|1|P77||XCHES" + "|" * 12 + "G77^Ottershaw^Ann^^^Dr|01632 960001"
+    [one] = read(order(obr=obr))
+    assert (one.requester, one.call_back) == ("Ann Ottershaw", "01632 960001")
+    message = order(obr=obr).replace(
+        "ORC|NW|P77|000123||||", "ORC|NW|P77|000123||||" + "|" * 5 + "G12||^^^^^1632^960002"
+    )
+    [one] = read(message)
+    assert (one.requester, one.call_back) == ("G12", "1632 960002")
+    [one] = read(order())
+    assert (one.requester, one.call_back, one.needed_by, one.referral_date) == (None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("202606121330", datetime(2026, 6, 12, 12, 30, tzinfo=UTC)),
+        ("20260612", datetime(2026, 6, 11, 23, 0, tzinfo=UTC)),  # a day counts from its beginning in London
+        ("202606121330+0000", datetime(2026, 6, 12, 13, 30, tzinfo=UTC)),
+    ],
+)
+def test_when_the_report_is_needed_is_a_time_or_the_beginning_of_a_day(text: str, expected: datetime) -> None:
+    [one] = read(order(orc_7=f"^^^202606101000^{text}^R"))
+    assert one.needed_by is not None
+    assert (one.needed_by.at, one.needed_by.as_sent, one.needed_by.source) == (expected, text, "ORC-7.5")
+
+
+def test_what_is_no_time_is_named_and_the_time_of_the_examination_is_not_when_its_report_is_needed() -> None:
+    [one] = read(order(orc_7="^^^202606101000^soon"))
+    assert (one.needed_by, one.faults) == (None, (("ORC-7.5", "is not a date or a time"),))
+    [one] = read(order(orc_7="^^^202606101000"))
+    assert one.needed_by is None
+    [one] = read(order(orc_7="^^^202606101000"), needed_by_fields=["ORC-7.4"])
+    assert one.needed_by is not None
+
+
+def test_the_referral_date_stands_where_the_dialect_says() -> None:
+    [one] = read(order(more="ZRF|20260520"), referral_date_fields=["ZRF-1"])
+    assert one.referral_date == date(2026, 5, 20)
+    [one] = read(order(more="ZRF|May"), referral_date_fields=["ZRF-1"])
+    assert (one.referral_date, one.faults) == (None, (("ZRF-1", "is not a date"),))
+
+
+def test_of_several_exams_the_earliest_need_counts() -> None:
+    more = "ORC|NW|P78|000123||||^^^^202606111000\rOBR|2|P78||XHANL^XR Hand Lt^NICIP"
+    [one] = read(order(orc_7="^^^^202606121000", more=more))
+    assert one.needed_by is not None
+    assert one.needed_by.as_sent == "202606111000"

@@ -76,3 +76,10 @@ def test_a_result_of_nothing_is_refused() -> None:
 def test_the_words_of_a_report_are_not_looked_into_however_many_there_are() -> None:
     long = result().replace("The lungs are clear.", "x" * 900_000)
     assert read(long) == read(long.replace("x" * 900_000, "y"))
+
+
+def test_a_result_of_a_real_ris_states_the_end_of_the_examination_beside_the_technician_alone() -> None:
+    assert read(result())[0].exam_ended is None
+    [one] = read(result().replace("|||F\r", "|||F" + "|" * 9 + "RAD1^202606100926^202606100936\r"))
+    assert one.exam_ended is not None
+    assert (one.exam_ended.at, one.exam_ended.source) == (datetime(2026, 6, 10, 8, 36, tzinfo=UTC), "OBR-34.3")

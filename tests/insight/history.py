@@ -23,7 +23,7 @@ TRUSTS = ("RXA", "RXB")
 MODALITIES = ("XR", "XR", "CT", "MR", None)
 SETTINGS = ("emergency", "gp", "inpatient", None)
 URGENCIES = ("emergency", "routine", None)
-WAITING_STATES = ("arriving", "ready", "on_hold", "in_progress", "preliminary")
+WAITING_STATES = ("arriving", "ready", "on_hold", "in_progress", "preliminary", "recalled", "outsourced", "returned")
 REPORTED_STATES = ("verified", "addendum", "reported_elsewhere")
 
 

@@ -19,8 +19,8 @@ from worklist.item import (
     moves_from,
 )
 
-#: Moves one of which every item that is read has taken.
-OPENING = {Move.OPENED_WHILE_ARRIVING, Move.COMPLETED, Move.COMPLETED_WITH_DOUBT, Move.HELD}
+#: Moves one of which every item that is read has taken. (Only what was read here is recalled: `worklist.recall`.)
+OPENING = {Move.OPENED_WHILE_ARRIVING, Move.COMPLETED, Move.COMPLETED_WITH_DOUBT, Move.HELD, Move.RECALLED}
 #: Moves by which a reporter's or a home RIS's report comes to stand.
 REPORTING = {Move.VERIFIED, Move.ADDED_TO, Move.REPORTED_AT_HOME}
 
@@ -39,8 +39,8 @@ def test_every_state_but_the_two_that_intake_begins_with_is_reached_by_some_move
     assert set(ItemState) - reached <= {ItemState.ORDERED}
 
 
-def test_every_state_belongs_to_waiting_reported_or_cancelled() -> None:
-    assert set(ItemState) == UNREPORTED | REPORTED | {ItemState.CANCELLED}
+def test_every_state_belongs_to_waiting_reported_or_not_to_be_reported_here() -> None:
+    assert set(ItemState) == UNREPORTED | REPORTED | {ItemState.CANCELLED, ItemState.NOT_OFFERED}
     assert not UNREPORTED & REPORTED
 
 
@@ -49,22 +49,28 @@ def test_only_a_report_makes_an_item_reported() -> None:
     assert makers == REPORTING
 
 
-def test_a_reported_item_never_waits_again() -> None:
+def test_a_reported_item_never_waits_again_unless_a_report_made_here_is_recalled() -> None:
     for state in REPORTED:
-        assert all(TRANSITIONS[move].target in REPORTED for move in moves_from(state))
+        back = {move for move in moves_from(state) if TRANSITIONS[move].target not in REPORTED}
+        assert back <= {Move.RECALLED}
+    assert Move.RECALLED not in moves_from(ItemState.REPORTED_ELSEWHERE)
 
 
 def test_a_cancelled_item_only_ever_gets_a_report_of_the_home_ris() -> None:
     assert {TRANSITIONS[move].target for move in moves_from(ItemState.CANCELLED)} <= {ItemState.REPORTED_ELSEWHERE}
 
 
-def test_only_a_claim_puts_an_item_in_progress_and_only_from_ready() -> None:
+def test_only_a_claim_puts_an_item_in_progress_and_only_from_where_it_waits() -> None:
     makers = [transition for transition in TRANSITIONS.values() if transition.target is ItemState.IN_PROGRESS]
-    assert [(one.move, one.sources) for one in makers] == [(Move.CLAIMED, frozenset({ItemState.READY}))]
+    assert [(one.move, one.sources) for one in makers] == [
+        (Move.CLAIMED, frozenset({ItemState.READY, ItemState.RECALLED}))
+    ]
 
 
 def test_no_move_takes_an_item_on_hold_to_a_reporter_but_through_a_person_or_the_home_ris() -> None:
-    out = [TRANSITIONS[move] for move in moves_from(ItemState.ON_HOLD)]
+    readable = {ItemState.READY, ItemState.IN_PROGRESS, ItemState.PRELIMINARY, ItemState.VERIFIED}
+    out = [one for move in moves_from(ItemState.ON_HOLD) if (one := TRANSITIONS[move]).target in readable]
+    assert out
     assert all(one.movers <= {Mover.PERSON, Mover.HOME_RIS} for one in out)
 
 
@@ -121,8 +127,9 @@ class Life(RuleBasedStateMachine):
             assert OPENING & set(self.taken)
 
     @invariant()
-    def what_was_reported_stays_reported(self) -> None:
-        if REPORTING & set(self.taken):
+    def what_was_reported_stays_reported_until_it_is_recalled(self) -> None:
+        since = self.taken[::-1].index(Move.RECALLED) if Move.RECALLED in self.taken else len(self.taken)
+        if REPORTING & set(self.taken[len(self.taken) - since :]):
             assert self.state in REPORTED
 
 

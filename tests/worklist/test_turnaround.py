@@ -20,9 +20,11 @@ from worklist.turnaround import (
     RECEIPT,
     Due,
     Setting,
+    TargetClock,
     TargetRule,
     TurnaroundFacts,
     Urgency,
+    check_due,
     clock_start,
     due,
 )
@@ -43,6 +45,7 @@ def rule(
     exam_codes: set[str] | None = None,
     valid_from: date = date(2023, 8, 9),
     valid_to: date | None = None,
+    clock: TargetClock = TargetClock.REPORT,
 ) -> TargetRule:
     return TargetRule(
         id=name,
@@ -57,6 +60,7 @@ def rule(
         valid_to=valid_to,
         source="test",
         confirmed_by=None,
+        clock=clock,
     )
 
 
@@ -380,3 +384,52 @@ def test_without_a_believable_source_the_clock_starts_at_receipt() -> None:
     ahead = sent("OBR-8", RECEIVED + timedelta(days=1))
     assert clock_start([None, ahead], RECEIVED.astimezone(LONDON)) == (RECEIVED, RECEIPT)
     assert clock_start([None, ahead], RECEIVED.astimezone(LONDON)).at.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("needed_at", "due_at", "rule_id"),
+    [
+        (START + timedelta(days=3), START + timedelta(days=3), "needed-by"),
+        (START + timedelta(days=14), START + timedelta(days=14), "routine"),
+        (START + timedelta(days=20), START + timedelta(days=14), "routine"),  # never back
+        (START, START + timedelta(days=14), "routine"),  # before there was anything to report
+        (START - timedelta(days=3), START + timedelta(days=14), "routine"),
+    ],
+)
+def test_when_a_report_is_needed_pulls_the_target_forward_and_never_back(
+    needed_at: datetime, due_at: datetime, rule_id: str
+) -> None:
+    found = judge(dataclasses.replace(facts(), needed_by_at=needed_at), ROUTINE)
+    assert found == Due(due_at, START + timedelta(days=21), rule_id, "routine")
+
+
+CHECK = rule("check", "1 working day", "3 calendar days", clock=TargetClock.CHECK)
+CHECK_OF_STROKES = rule("stroke-check", "2 hours", urgency=Urgency.STROKE, clock=TargetClock.CHECK)
+PRELIMINARY_AT = START + timedelta(hours=5)
+
+
+def judge_check(about: TurnaroundFacts, *rules: TargetRule, at: datetime = PRELIMINARY_AT) -> Due:
+    return check_due(about, at, rules, BANK_HOLIDAYS, judge(about, *rules))
+
+
+def test_the_check_is_due_by_the_rules_of_checks_from_the_preliminary_report_on() -> None:
+    found = judge_check(facts(), ROUTINE, CHECK)
+    assert found == Due(PRELIMINARY_AT + timedelta(days=1), PRELIMINARY_AT + timedelta(days=3), "check", "check")
+
+
+def test_rules_of_checks_say_nothing_of_reports_and_rules_of_reports_nothing_of_checks() -> None:
+    assert judge(facts(), CHECK) == judge(facts())
+    assert judge_check(facts(), ROUTINE) == judge(facts(), ROUTINE)
+    assert judge_check(facts(), ROUTINE, CHECK_OF_STROKES) == judge(facts(), ROUTINE)
+
+
+def test_a_check_takes_no_longer_than_the_report_may() -> None:
+    late = START + timedelta(days=20, hours=12)
+    found = judge_check(facts(), ROUTINE, CHECK, at=late)
+    assert (found.due_at, found.hard_limit_at) == (START + timedelta(days=21), START + timedelta(days=21))
+    assert found.hard_rule_id == "routine"
+
+
+def test_a_check_of_unknown_urgency_takes_the_strictest_that_it_could_have() -> None:
+    found = judge_check(facts(urgency=None), ROUTINE, CHECK, CHECK_OF_STROKES)
+    assert (found.due_at, found.rule_id) == (PRELIMINARY_AT + timedelta(hours=2), "stroke-check")

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Engine, Interval, Row, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, Interval, Row, and_, bindparam, func, insert, select, text, update
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from worklist.catalogue import profile_id_of, rules_in_force
@@ -23,7 +23,8 @@ from worklist.doubts import open_doubt
 from worklist.intake.completeness import CompletedBy, judge
 from worklist.intake.evidence import evidence_of
 from worklist.intake.item_facts import facts_of_item
-from worklist.intake.item_writing import write_facts
+from worklist.intake.item_writing import kept_back, write_facts
+from worklist.intake.offering import settle_offer
 from worklist.intake.senders import claim_while_arriving_of, completeness_of
 from worklist.intake.study_doubts import note_images_after_preliminary, settle_doubts, settle_never_sent
 from worklist.item import REPORTED, ItemState, Move
@@ -91,14 +92,17 @@ def open_while_arriving(connection: Connection, row: Row[Any]) -> None:
     What is known so far makes its due time and profile; one without accession number is not offered. An item
     that was offered already is worked out again. The transaction sees the trust's identities (`view_as`).
     """
-    if row.state in _NOTHING_TO_READ or row.state == ItemState.ORDERED or not still_arriving(connection, row.id):
+    if row.state in _NOT_WHILE_ARRIVING or not still_arriving(connection, row.id):
         return
     if row.state == ItemState.ARRIVING:
         named = select(order_identity.c.accession_number).where(order_identity.c.item_id == row.id)
-        facts = facts_of_item(connection, row, rules_in_force(connection))
+        rules = rules_in_force(connection)
+        facts = facts_of_item(connection, row, rules)
         stated = connection.scalars(_STATED_OF_ITEM, {"id": row.id}).all()
-        if connection.scalar(named) is None or not any(
-            claim_while_arriving_of(rule).opens(facts.setting, facts.urgency) for rule in stated
+        if (
+            kept_back(row, facts, rules)
+            or connection.scalar(named) is None
+            or not any(claim_while_arriving_of(rule).opens(facts.setting, facts.urgency) for rule in stated)
         ):
             return
         row = write_facts(connection, row, facts)
@@ -143,8 +147,9 @@ def offer_first_reading(connection: Connection, row: Row[Any]) -> None:
     """Make a locked item's first reading, or bring it in step with the item; a claimed one keeps its claim.
 
     It is open while the item may be read and held before that or while a doubt stands. Of an item
-    that is reported or cancelled nothing is offered.
+    that is reported, cancelled or kept back by a rule nothing is offered.
     """
+    row = settle_offer(connection, row)
     if row.state in _NOTHING_TO_READ:
         return
     found = connection.execute(
@@ -156,15 +161,16 @@ def offer_first_reading(connection: Connection, row: Row[Any]) -> None:
         )
         .with_for_update(key_share=True)
     ).one_or_none()
-    if found is not None and found.state == ReadingState.DONE.value:
-        return
-    on_offer = row.state in (ItemState.READY, ItemState.IN_PROGRESS, ItemState.PRELIMINARY)
+    on_offer = row.state in _ON_OFFER
     values = {
         "state": (ReadingState.OPEN if on_offer else ReadingState.HELD).value,
         "profile_id": row.profile_id,
         "due_at": row.due_at,
-        "reporting_minutes": row.reporting_minutes,
     }
+    if found is not None and found.state == ReadingState.DONE.value:
+        connection.execute(update(reading).where(reading.c.item_id == row.id, _follows_the_first).values(values))
+        return
+    values["reporting_minutes"] = row.reporting_minutes
     if found is None:
         connection.execute(
             insert(reading).values(item_id=row.id, purpose=Purpose.FIRST.value, trust_ods=row.trust_ods, **values)
@@ -318,7 +324,15 @@ def _complete_item(connection: Connection, row: Row[Any], by: CompletedBy, dimen
     offer_first_reading(connection, row)
 
 
-_NOTHING_TO_READ = REPORTED | {ItemState.CANCELLED}
+_ON_OFFER = (ItemState.READY, ItemState.IN_PROGRESS, ItemState.PRELIMINARY, ItemState.RECALLED)
+#: A check or an amendment that waits, while the first reading is done.
+_follows_the_first = and_(
+    reading.c.purpose.in_((Purpose.CHECK.value, Purpose.AMENDMENT.value)),
+    reading.c.state.in_((ReadingState.OPEN.value, ReadingState.HELD.value)),
+)
+_NOTHING_TO_READ = REPORTED | {ItemState.CANCELLED, ItemState.NOT_OFFERED}
+#: An item that is not offered is worked out when its images are complete, as one that is ordered.
+_NOT_WHILE_ARRIVING = _NOTHING_TO_READ | {ItemState.ORDERED}
 
 _quiet_at = func.greatest(study.c.quiet_until, study.c.look_at)
 _NEXT_QUIET = (

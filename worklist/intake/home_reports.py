@@ -22,6 +22,8 @@ from worklist.db.tables.work import item
 from worklist.doubts import open_doubt
 from worklist.home_clock import ReportedSource, stop_clock
 from worklist.intake.accessions import item_of_accession, lock_accession, open_item
+from worklist.intake.completion import hold_cut
+from worklist.intake.exam_ends import take_exam_end, work_out_after_pause
 from worklist.intake.orders import Message, Outcome
 from worklist.intake.patients import can_be_patient_of, record_patient
 from worklist.intake.study import PatientAsSent
@@ -56,6 +58,7 @@ class HomeReport:
     status: HomeReportStatus
     reported_at: LocalTime | None = None
     reporter: str | None = None
+    exam_ended: LocalTime | None = None
 
 
 def receive_home_report(connection: Connection, report: HomeReport) -> Outcome:
@@ -71,15 +74,18 @@ def receive_home_report(connection: Connection, report: HomeReport) -> Outcome:
     if item_id is None:
         patient_id = record_patient(connection, trust, report.patient)
         item_id = open_item(connection, trust, patient_id, report.accession_number, ItemState.ORDERED)
+    hold_cut(connection)
     row = lock_item(connection, item_id)
     if not can_be_patient_of(connection, item_id, report.patient):
         _doubt(connection, row, "home-report-of-another-patient", "PID-3: is not the patient of this accession")
         return Outcome.KEPT_OUT
+    take_exam_end(connection, report.message.facility, item_id, report.message.made_at, report.exam_ended)
     if report.status is HomeReportStatus.FINAL:
         outcome = _end_work_here(connection, row, report)
     else:
         outcome = _note(connection, row, report)
     if outcome is Outcome.APPLIED:
+        work_out_after_pause(connection, item_id)
         actor = f"ris:{report.message.facility}"
         audit.append(connection, actor, f"home report {report.status.value}", items=[item_id])
     return outcome

@@ -11,17 +11,21 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, select, text
 
 from worklist.catalogue import Rules, exam_of
+from worklist.clock_pauses import pauses_of
+from worklist.db.tables.announced import exam_end
 from worklist.db.tables.network import exam, source
 from worklist.db.tables.work import item_exam, item_order, item_study, patient, study, study_identity
 from worklist.exam_codes import Catalogue, MappedExam, map_exams, normal, uk_modality
 from worklist.identity import age_at
 from worklist.intake.evidence import step_ends
 from worklist.intake.facts import codes, merge_all
+from worklist.intake.priorities import priority_of
 from worklist.intake.study import Code
 from worklist.local_time import LONDON, LocalTime
+from worklist.pauses import Pause
 from worklist.turnaround import ClockStart, Setting, Urgency, clock_start
 
 #: What stands in `item_exam.mapped_by` where a person said which exam it is.
@@ -41,20 +45,25 @@ _PRIORITY = {
 class ItemFacts:
     """What is known of an item; None is not known.
 
-    `exams_written` are the exams as they stand with the item. `exam_date` is the local date of the examination,
-    `clock_start_at` aware UTC. `birth_dates_differ` says that the sources contradict each other, for which
-    reason no age is known.
+    `image_modalities` are those of the images, by their UK labels. `exams_written` are the exams as they stand with
+    the item. `exam_date` is the local date of the examination, `clock_start_at` and `needed_by_at` aware UTC,
+    `preliminary_at` is when the first preliminary report was given that still stands.
+    `birth_dates_differ` says that the sources contradict each other, for which reason no age is known.
     """
 
     exams: tuple[MappedExam, ...]
     exams_written: tuple[MappedExam, ...]
     modality: str | None
+    image_modalities: tuple[str, ...]
     age_years: int | None
     exam_date: date
     setting: Setting | None
     urgency: Urgency | None
     clock_start_at: datetime
     clock_start_source: str
+    needed_by_at: datetime | None
+    preliminary_at: datetime | None
+    pauses: tuple[Pause, ...]
     birth_dates_differ: bool
 
 
@@ -67,7 +76,7 @@ def facts_of_item(connection: Connection, row: Row[Any], rules: Rules) -> ItemFa
     order = connection.execute(select(item_order).where(item_order.c.item_id == row.id)).one_or_none()
     facts = merge_all(one.facts for one in studies)
     received_at = min((one.first_received_at for one in studies), default=row.created_at)
-    start = _clock_start(connection, studies, received_at)
+    start = _clock_start(connection, row.id, studies, received_at)
     # one in the future would make a child an adult; a source's own date may be a day ahead of ours
     latest = received_at.astimezone(LONDON).date() + timedelta(days=1)
     believed = [stated for stated in facts.get("study_date", ()) if stated <= latest.isoformat()]
@@ -80,12 +89,16 @@ def facts_of_item(connection: Connection, row: Row[Any], rules: Rules) -> ItemFa
         exams=exams,
         exams_written=written,
         modality=_modality(exams, facts.get("modality", ())),
+        image_modalities=tuple(sorted({uk_modality(one) for one in facts.get("modality", ())})),
         age_years=_age(birth_dates, exam_date, facts),
         exam_date=exam_date,
         setting=_setting(order, facts, studies),
-        urgency=_urgency(order, facts, studies),
+        urgency=priority_of(connection, row.id) or _urgency(order, facts, studies),
         clock_start_at=start.at,
         clock_start_source=start.source,
+        needed_by_at=order.needed_by_at if order else None,
+        pauses=pauses_of(connection, row.id),
+        preliminary_at=connection.scalar(_PRELIMINARY_AT, {"item": row.id}),
         birth_dates_differ=len(birth_dates) > 1,
     )
 
@@ -100,18 +113,28 @@ def _studies(connection: Connection, item_id: int) -> Sequence[Row[Any]]:
     ).all()
 
 
-def _clock_start(connection: Connection, studies: Sequence[Row[Any]], received_at: datetime) -> ClockStart:
-    """Give the latest end of acquisition: of each study what its performed steps say, else what its headers do.
+def _clock_start(
+    connection: Connection, item_id: int, studies: Sequence[Row[Any]], received_at: datetime
+) -> ClockStart:
+    """Give the end of the examination that the home RIS states, else the latest end of acquisition.
 
-    A step's end was judged when it was heard of; the headers' are judged by the last object.
+    The latter is of each study what its performed steps say, else what its headers do. What RIS and steps say was
+    judged when it was heard of; the headers' are judged by the last object.
     """
+    by_ris = _stated_by_ris(connection, item_id)
     ended = step_ends(connection, [one.id for one in studies])
     stated = [ended.get(one.id) or _stated_by_headers(one) for one in studies]
     known = [one for one in stated if one is not None]
     # Of two that are alike the same one counts, whichever came first.
     latest = max(known, key=lambda one: (one.at, one.source, one.as_sent), default=None)
-    heard = [*(one.last_received_at for one in studies), *(one.at for one in ended.values())]
-    return clock_start([latest, *ended.values()], received_at, heard_at=max(heard, default=None))
+    judged = [*([by_ris] if by_ris else []), *ended.values()]
+    heard = [*(one.last_received_at for one in studies), *(one.at for one in judged)]
+    return clock_start([by_ris, latest, *ended.values()], received_at, heard_at=max(heard, default=None))
+
+
+def _stated_by_ris(connection: Connection, item_id: int) -> LocalTime | None:
+    row = connection.execute(select(exam_end).where(exam_end.c.item_id == item_id)).one_or_none()
+    return LocalTime(row.as_sent, row.zone, row.fold, row.source, row.ended_at) if row else None
 
 
 def _stated_by_headers(row: Row[Any]) -> LocalTime | None:
@@ -207,3 +230,9 @@ def _from_priority(facts: Mapping[str, Any]) -> Urgency | None:
 def _modality(exams: Sequence[MappedExam], images: Sequence[str]) -> str | None:
     mapped = next((one.exam.modality for one in exams if one.exam), None)
     return mapped or (uk_modality(images[0]) if images else None)
+
+
+_PRELIMINARY_AT = text(
+    "SELECT min(received_at) FROM report"
+    " WHERE item_id = :item AND status = 'preliminary' AND NOT superseded AND recalled_at IS NULL"
+)

@@ -17,8 +17,11 @@ from worklist.db.tables.work import item, item_exam
 from worklist.doubts import close_doubts, open_doubt
 from worklist.exam_codes import MappedExam, accession_minutes
 from worklist.intake.item_facts import ItemFacts, facts_of_item
+from worklist.intake.offering import is_out_of_hand
+from worklist.item import ItemState
+from worklist.not_offered import NotOfferedRule, OfferedExam, OfferFacts, not_offered
 from worklist.profile import profile_of
-from worklist.turnaround import TurnaroundFacts, due
+from worklist.turnaround import TurnaroundFacts, check_due, due
 
 #: What an exam that nobody has classified yet is valued at, in reporting minutes.
 UNMAPPED_MINUTES = Decimal(15)
@@ -41,15 +44,36 @@ def write_facts(connection: Connection, row: Row[Any], facts: ItemFacts | None =
     return changed
 
 
+def kept_back(row: Row[Any], facts: ItemFacts, rules: Rules) -> NotOfferedRule | None:
+    """Give the rule by which an item is not offered for network reporting; None also where its report is begun."""
+    if is_out_of_hand(row):
+        return None
+    only = facts.image_modalities[0] if len(facts.image_modalities) == 1 else None
+    exams = tuple(
+        OfferedExam(one.exam.code, one.exam.modality) if one.exam else OfferedExam(None, only) for one in facts.exams
+    )
+    return not_offered(OfferFacts(row.trust_ods, facts.setting, facts.exam_date, exams), rules.not_offered)
+
+
 def _values(connection: Connection, row: Row[Any], facts: ItemFacts, rules: Rules) -> dict[str, Any]:
     mapped = [one.exam for one in facts.exams]
     exam_codes = tuple(exam.code if exam else None for exam in mapped)
-    year = facts.clock_start_at.year
-    when = due(
-        TurnaroundFacts(row.trust_ods, facts.setting, facts.urgency, facts.modality, exam_codes, facts.clock_start_at),
-        rules.targets,
-        england_bank_holidays((year, year + 1)),
+    known = TurnaroundFacts(
+        row.trust_ods,
+        facts.setting,
+        facts.urgency,
+        facts.modality,
+        exam_codes,
+        facts.clock_start_at,
+        facts.needed_by_at,
+        facts.pauses,
     )
+    holidays = england_bank_holidays(range(facts.clock_start_at.year, facts.clock_start_at.year + 3))
+    of_report = when = due(known, rules.targets, holidays)
+    checked = row.state == ItemState.PRELIMINARY and facts.preliminary_at is not None
+    if checked and facts.preliminary_at is not None:
+        when = check_due(known, facts.preliminary_at, rules.targets, holidays, of_report)
+    rule = kept_back(row, facts, rules)
     profile = profile_of(exam_codes, facts.age_years, facts.setting, row.flags, rules.cut)
     return {
         "modality": facts.modality,
@@ -57,11 +81,14 @@ def _values(connection: Connection, row: Row[Any], facts: ItemFacts, rules: Rule
         "exam_date": facts.exam_date,
         "setting": facts.setting,
         "urgency": facts.urgency,
-        "clock_start_at": facts.clock_start_at,
-        "clock_start_source": facts.clock_start_source,
-        "due_at": when.due_at,
-        "hard_limit_at": when.hard_limit_at,
-        "target_rule": when.rule_id,
+        "clock_start_at": None if rule else facts.clock_start_at,
+        "clock_start_source": None if rule else facts.clock_start_source,
+        "due_at": None if rule else when.due_at,
+        "hard_limit_at": None if rule else when.hard_limit_at,
+        "target_rule": None if rule else when.rule_id,
+        "report_due_at": of_report.due_at if checked else None,
+        "not_offered_rule": rule.id if rule else None,
+        "not_offered_reason": rule.reason.value if rule else None,
         "reporting_minutes": accession_minutes(facts.exams, unmapped_minutes=UNMAPPED_MINUTES),
         "profile_id": profile_id_of(connection, profile, [exam.ionising for exam in mapped if exam]),
     }

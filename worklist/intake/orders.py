@@ -17,14 +17,16 @@ from sqlalchemy.dialects.postgresql import insert
 from worklist import audit
 from worklist.clock import now
 from worklist.db.engine import Viewer, view_as
-from worklist.db.tables.work import item_order, item_study, order_identity
+from worklist.db.tables.work import item_order, order_identity
 from worklist.doubts import open_doubt
 from worklist.intake.accessions import item_of_accession, lock_accession, open_item
 from worklist.intake.completion import hold_cut, open_while_arriving, work_out
+from worklist.intake.exam_ends import note_exam_end, take_exam_end, worked_out_from_images
 from worklist.intake.patients import can_be_patient_of, record_patient
+from worklist.intake.priorities import note_ordered_urgency
 from worklist.intake.study import Code, PatientAsSent
-from worklist.item import REPORTED, UNREPORTED, ItemState, Move
-from worklist.local_time import LONDON
+from worklist.item import REPORTED, ItemState, Move, moves_from
+from worklist.local_time import LONDON, LocalTime
 from worklist.moves import append_item_event, lock_item, make_move
 from worklist.turnaround import Setting, Urgency
 from worklist.withdrawal import withdraw_readings
@@ -77,6 +79,11 @@ class Order:
     exams: tuple[Code, ...] = ()
     clinical_question: str | None = None
     placer_order_number: str | None = None
+    exam_ended: LocalTime | None = None
+    requester: str | None = None
+    call_back: str | None = None
+    needed_by: LocalTime | None = None
+    referral_date: date | None = None
     faults: tuple[tuple[str, str], ...] = ()
 
 
@@ -94,6 +101,11 @@ def receive_order(connection: Connection, order: Order) -> Outcome:
     known = connection.execute(select(item_order).where(item_order.c.item_id == item_id)).one_or_none()
     if known is not None:
         standing = _standing(known, order, made_at)
+        if (
+            standing is Outcome.STALE
+        ):  # the newer messages need not say when the examination ended, nor how urgent it is
+            _take_ordered_urgency(connection, known.item_id, order, made_at)
+            take_exam_end(connection, order.message.facility, known.item_id, made_at, order.exam_ended)
         if standing is not Outcome.APPLIED:
             return standing
     patient_id = record_patient(connection, trust, order.patient)
@@ -102,12 +114,14 @@ def receive_order(connection: Connection, order: Order) -> Outcome:
     hold_cut(connection)
     row = lock_item(connection, item_id)
     _keep(connection, item_id, order, patient_id, made_at, known=known)
+    note_ordered_urgency(connection, item_id, made_at, order.urgency)
+    note_exam_end(connection, row, made_at, order.exam_ended)
     _note_doubts(connection, row, order, moment.astimezone(LONDON).date())
     if order.control is OrderControl.CANCEL:
         _cancel(connection, row)
     else:
         _note_change(connection, row, order)
-    if _images_complete(connection, row):
+    if worked_out_from_images(connection, row):
         work_out(connection, item_id)
     elif row.state == ItemState.ARRIVING:
         open_while_arriving(connection, lock_item(connection, item_id))  # the order may tell that it is urgent
@@ -128,6 +142,16 @@ def _standing(known: Row[Any], order: Order, made_at: datetime) -> Outcome:
     return Outcome.STALE if (made_at, rank.index(order.control)) < newest else Outcome.APPLIED
 
 
+def _take_ordered_urgency(connection: Connection, item_id: int, order: Order, made_at: datetime) -> None:
+    """Hold the urgency of a message that came late against the one that a person gave."""
+    hold_cut(connection)
+    row = lock_item(connection, item_id)
+    if note_ordered_urgency(connection, item_id, made_at, order.urgency):
+        if worked_out_from_images(connection, row):
+            work_out(connection, item_id)
+        audit.append(connection, f"ris:{order.message.facility}", "ordered urgency stated", items=[item_id])
+
+
 def _keep(
     connection: Connection, item_id: int, order: Order, patient_id: int, made_at: datetime, *, known: Row[Any] | None
 ) -> None:
@@ -140,6 +164,10 @@ def _keep(
         "urgency": order.urgency,
         "exams": [[code.value, code.scheme, code.meaning] for code in order.exams],
         "clinical_question": order.clinical_question,
+        "requester": order.requester,
+        "call_back": order.call_back,
+        "referral_date": order.referral_date,
+        **_needed_by(order.needed_by),
         "message_at": made_at,
         "message_ids": [*same_instant, order.message.control_id],
     }
@@ -155,8 +183,13 @@ def _keep(
     )
 
 
+def _needed_by(stated: LocalTime | None) -> dict[str, Any]:
+    names = ("at", "as_sent", "zone", "fold", "source")
+    return {f"needed_by_{name}": getattr(stated, name) if stated else None for name in names}
+
+
 def _cancel(connection: Connection, row: Row[Any]) -> None:
-    if row.state in UNREPORTED:
+    if Move.CANCELLED in moves_from(ItemState(row.state)):
         ended = withdraw_readings(connection, row.id)
         make_move(connection, row, Move.CANCELLED, dimensions={"by": "home_ris", "claims_ended": list(ended)})
         if row.state != ItemState.ORDERED:
@@ -169,14 +202,6 @@ def _note_change(connection: Connection, row: Row[Any], order: Order) -> None:
     append_item_event(connection, row, "item.order-taken", dimensions={"control": order.control.value})
     if row.state == ItemState.CANCELLED:
         _doubt(connection, row, "order-after-cancel", "an order came after its cancel; a person decides what is wanted")
-
-
-def _images_complete(connection: Connection, row: Row[Any]) -> bool:
-    """Whether the item was worked out from images already; what we reported ourselves stays as it was reported."""
-    if row.state in (ItemState.ORDERED, ItemState.ARRIVING, ItemState.VERIFIED, ItemState.ADDENDUM):
-        return False
-    joined = select(item_study.c.study_id).where(item_study.c.item_id == row.id).limit(1)
-    return connection.scalar(joined) is not None
 
 
 def _note_doubts(connection: Connection, row: Row[Any], order: Order, today: date) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select, text
@@ -37,6 +38,7 @@ from worklist.intake.completion import complete_quiet_studies
 from worklist.intake.home_reports import HomeReportStatus
 from worklist.intake.orders import Message, OrderControl, Outcome
 from worklist.intake.study import Code
+from worklist.local_time import LocalTime
 from worklist.turnaround import Setting, Urgency
 
 CHANGE, CANCEL = OrderControl.CHANGE, OrderControl.CANCEL
@@ -369,3 +371,16 @@ def _audited(database: Database) -> list[tuple[str, str]]:
 def _ends_of_claims(database: Database) -> list[tuple[int, str | None]]:
     with database.app.connect() as connection:
         return [(row.id, row.end_reason) for row in connection.execute(select(claim).order_by(claim.c.id))]
+
+
+def test_when_the_report_is_needed_makes_it_due_then_until_an_order_says_otherwise(network: Database) -> None:
+    needed = LocalTime("202606101500", "Europe/London", 0, "OBR-27.5", NOW + timedelta(hours=4))
+    receive_and_complete(network.app, an_object())
+    routine: dict[str, Any] = {"setting": Setting.GP, "urgency": Urgency.ROUTINE}
+    take(network.app, an_order(0, needed_by=needed, **routine))
+    row, [only] = the_item(network.app), readings_of(network.app)
+    assert (row.due_at, row.target_rule, only.due_at) == (needed.at, "needed-by", needed.at)
+    take(network.app, an_order(5, CHANGE, **routine))
+    assert the_item(network.app).target_rule == "routine"
+    take(network.app, an_order(0, needed_by=needed, **routine))
+    assert the_item(network.app).target_rule == "routine"

@@ -1,6 +1,19 @@
 """Every table of radpool on one metadata, one module per room; says what is stored, decides nothing."""
 
-from worklist.db.tables import access, announced, claims, delivery, feeds, log, network, pay, people, work
+from worklist.db.tables import access, announced, claims, delivery, feeds, life, log, network, pay, people, work
 from worklist.db.tables.columns import metadata
 
-__all__ = ["access", "announced", "claims", "delivery", "feeds", "log", "metadata", "network", "pay", "people", "work"]
+__all__ = [
+    "access",
+    "announced",
+    "claims",
+    "delivery",
+    "feeds",
+    "life",
+    "log",
+    "metadata",
+    "network",
+    "pay",
+    "people",
+    "work",
+]

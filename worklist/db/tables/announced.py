@@ -86,6 +86,21 @@ performed_step_study = Table(
     comment="Steps and studies are many to many.",
 )
 
+exam_end = Table(
+    "exam_end",
+    metadata,
+    Column("item_id", BigInteger, ForeignKey("item.id"), primary_key=True),
+    trust_column(),
+    Column("message_at", Instant, nullable=False, comment="When the message was made that says so."),
+    Column("ended_at", Instant, nullable=False),
+    Column("as_sent", Text, nullable=False),
+    Column("zone", Text, nullable=False),
+    Column("fold", SmallInteger, nullable=False),
+    Column("source", Text, nullable=False),
+    now_column("heard_at"),
+    comment="When an item's examination ended, by the newest message of the home RIS that says so.",
+)
+
 forced_completion = Table(
     "forced_completion",
     metadata,

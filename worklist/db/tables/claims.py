@@ -98,6 +98,7 @@ report = Table(
     Column("superseded", Boolean, nullable=False, comment="Sent under a superseded token: kept for a person to judge."),
     Column("alerts", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     now_column("received_at"),
+    Column("recalled_at", Instant, comment="Since then it no longer stands."),
     one_of("status", [status.value for status in ReportStatus]),
     Index("report_item_idx", "item_id"),
     comment="That a report was given, by whom and with what standing; its words are in report_text.",

@@ -21,7 +21,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from worklist.db.tables.columns import Instant, identity, metadata, now_column, one_of, trust_column
+from worklist.not_offered import NotOfferedReason
 from worklist.told import Locks
+from worklist.turnaround import TargetClock
 
 config_version = Table(
     "config_version",
@@ -136,8 +138,29 @@ target_rule = Table(
     Column("valid_to", Date),
     Column("source", Text, nullable=False),
     Column("confirmed_by", Text),
+    Column("clock", Text, nullable=False, server_default=text("'report'")),
+    one_of("clock", [clock.value for clock in TargetClock]),
     UniqueConstraint("code", "valid_from"),
     comment="Turnaround rules, dated; null conditions match everything; spans as text such as '4 hours'.",
+)
+
+not_offered_rule = Table(
+    "not_offered_rule",
+    metadata,
+    identity(big=False),
+    Column("code", Text, nullable=False),
+    trust_column(nullable=True),
+    Column("modalities", ARRAY(Text)),
+    Column("exam_codes", ARRAY(Text)),
+    Column("settings", ARRAY(Text)),
+    Column("reason", Text, nullable=False),
+    Column("valid_from", Date, nullable=False),
+    Column("valid_to", Date),
+    Column("source", Text, nullable=False),
+    Column("confirmed_by", Text),
+    one_of("reason", [reason.value for reason in NotOfferedReason]),
+    UniqueConstraint("code", "valid_from"),
+    comment="What is not offered for network reporting, dated; null conditions match everything.",
 )
 
 exam_group = Table(

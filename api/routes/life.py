@@ -1,0 +1,126 @@
+"""Routes of what people do with an item beside reading it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, Response
+from sqlalchemy import Connection
+
+from allocation.offered import holds, on_duty
+from allocation.workforce import load_item_row
+from api.acts import Act, Permitted, rule_of
+from api.permissions import Role
+from api.schemas.life import Noted, Priority, Reasoned
+from api.schemas.work import Item, item_of
+from worklist import life
+from worklist.act_reasons import reasons_for
+from worklist.item_view import read_items
+from worklist.moves import UnknownItem
+from worklist.reasons import ReasonedAct
+from worklist.recall import recall, reported_by
+
+router = APIRouter(tags=["item life"])
+
+Claim = Callable[[Connection, int, int], bool]
+
+
+@router.get("/reasons")
+def reasons(act: Permitted) -> dict[str, Any]:
+    """Give the reasons that may be given today, by act: the fixed ones, then the network's own."""
+    with act.transaction() as connection:
+        return {"reasons": {one.value: list(reasons_for(connection, one)) for one in ReasonedAct}}
+
+
+@router.post("/items/{item_id}/hold", response_model=Item)
+def hold(act: Permitted, item_id: int, body: Reasoned) -> Response:
+    """Keep an item from reporters until it is released; whoever has it has it no longer."""
+    return _act(act, item_id, body, lambda c: life.hold(c, act.principal.name, item_id, body.reason, body.note))
+
+
+@router.post("/items/{item_id}/release", response_model=Item)
+def release(act: Permitted, item_id: int, body: Noted) -> Response:
+    """Offer an item again that was held."""
+    return _act(act, item_id, body, lambda c: life.release_hold(c, act.principal.name, item_id, body.note))
+
+
+@router.post("/items/{item_id}/return-to-site", response_model=Item)
+def return_to_site(act: Permitted, item_id: int, body: Reasoned) -> Response:
+    """Send an exam back for an error that its site must mend; a reporter does so with what they hold."""
+
+    def do(connection: Connection) -> None:
+        life.return_to_site(connection, act.principal.name, item_id, body.reason, body.note)
+
+    return _act(act, item_id, body, do, or_reporter=holds)
+
+
+@router.post("/items/{item_id}/corrected", response_model=Item)
+def corrected(act: Permitted, item_id: int, body: Noted) -> Response:
+    """Offer an exam again that its site has corrected."""
+    return _act(act, item_id, body, lambda c: life.take_corrected(c, act.principal.name, item_id, body.note))
+
+
+@router.post("/items/{item_id}/outsource", response_model=Item)
+def outsource(act: Permitted, item_id: int, body: Reasoned) -> Response:
+    """Note that a company reports an item; its clock runs until the home RIS has the report."""
+    return _act(act, item_id, body, lambda c: life.outsource(c, act.principal.name, item_id, body.reason, body.note))
+
+
+@router.post("/items/{item_id}/take-back", response_model=Item)
+def take_back(act: Permitted, item_id: int, body: Noted) -> Response:
+    """Offer an item here again that was outsourced."""
+    return _act(act, item_id, body, lambda c: life.take_back(c, act.principal.name, item_id, body.note))
+
+
+@router.post("/items/{item_id}/cancel", response_model=Item)
+def cancel(act: Permitted, item_id: int, body: Reasoned) -> Response:
+    """End an item for good."""
+    return _act(act, item_id, body, lambda c: life.cancel(c, act.principal.name, item_id, body.reason, body.note))
+
+
+@router.post("/items/{item_id}/recall", response_model=Item)
+def recall_report(act: Permitted, item_id: int, body: Reasoned) -> Response:
+    """Take back a verified report; the item waits for an amended one. A reporter recalls what they reported."""
+
+    def do(connection: Connection) -> None:
+        recall(connection, act.principal.name, item_id, body.reason, body.note)
+
+    return _act(act, item_id, body, do, or_reporter=reported_by)
+
+
+@router.post("/items/{item_id}/priority", response_model=Item)
+def priority(act: Permitted, item_id: int, body: Priority) -> Response:
+    """Give an item another urgency; a reporter does so with what they hold, or have duty for."""
+
+    def do(connection: Connection) -> None:
+        life.change_priority(connection, act.principal.name, item_id, body.urgency, body.reason, body.note)
+
+    def holds_or_has_duty(connection: Connection, reporter_id: int, wanted: int) -> bool:
+        return holds(connection, reporter_id, wanted) or on_duty(connection, reporter_id, wanted)
+
+    return _act(act, item_id, body, do, or_reporter=holds_or_has_duty)
+
+
+def _act(
+    act: Act, item_id: int, body: Any, do: Callable[[Connection], None], *, or_reporter: Claim | None = None
+) -> Response:
+    def once(connection: Connection) -> tuple[int, Any]:
+        _require(act, connection, item_id, or_reporter)
+        do(connection)
+        act.see_as_principal(connection)
+        return 200, item_of(read_items(connection, [item_id])[0])
+
+    return act.once(once, body)
+
+
+def _require(act: Act, connection: Connection, item_id: int, or_reporter: Claim | None) -> None:
+    """A role that does this may with any item of theirs; a reporter with what `or_reporter` says is theirs."""
+    row = load_item_row(connection, item_id)
+    who = act.principal
+    if row is not None and who.may_beside_reporting(rule_of(act.request)) and who.sees_trust(row.trust_ods):
+        return
+    if row is None or or_reporter is None or Role.REPORTER not in who.roles:
+        raise UnknownItem(item_id)
+    if not or_reporter(connection, act.reporter_id, item_id):
+        raise UnknownItem(item_id)

@@ -1,0 +1,87 @@
+"""Keeps when the home RIS says that an examination ended: of all its messages the newest that says so counts.
+
+The same message twice, or messages in another order, leave the same end. It must not read messages, nor
+judge what starts the turnaround clock (`worklist.turnaround` does).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+
+from worklist import audit
+from worklist.clock import now
+from worklist.clock_pauses import pauses_of
+from worklist.db.tables.announced import exam_end
+from worklist.db.tables.work import item_study
+from worklist.intake.completion import work_out
+from worklist.item import ItemState
+from worklist.local_time import CLOCK_SKEW, LocalTime
+from worklist.moves import append_item_event, lock_item
+
+#: How far ahead a sender's clock is believed to be, where messages are put in order.
+BELIEVED_AHEAD = timedelta(days=1)
+
+
+def take_exam_end(
+    connection: Connection, facility: str, item_id: int, made_at: datetime, ended: LocalTime | None
+) -> None:
+    """Take the end of an examination from a message of which nothing else counts, and work the item out with it.
+
+    The caller has called `hold_cut`; the transaction sees the trust's identities (`view_as`).
+    """
+    row = lock_item(connection, item_id)
+    if note_exam_end(connection, row, made_at, ended):
+        if worked_out_from_images(connection, row):
+            work_out(connection, item_id)
+        audit.append(connection, f"ris:{facility}", "exam end stated", items=[item_id])
+
+
+def note_exam_end(connection: Connection, row: Row[Any], made_at: datetime, ended: LocalTime | None) -> bool:
+    """Write down for a locked item when its examination ended, and give whether that was news.
+
+    `made_at` (aware) is when the message was made that says so. An end in the future is no end. The caller works
+    the item out.
+    """
+    moment = now(connection)
+    if ended is None or ended.at > moment + CLOCK_SKEW:
+        return False
+    values = {
+        "message_at": min(made_at, moment + BELIEVED_AHEAD),
+        "ended_at": ended.at,
+        "as_sent": ended.as_sent,
+        "zone": ended.zone,
+        "fold": ended.fold,
+        "source": ended.source,
+    }
+    # Of two messages of one instant the same one counts, whichever came first.
+    order = ("message_at", "ended_at", "as_sent", "source", "zone", "fold")
+    statement = insert(exam_end).values(item_id=row.id, trust_ods=row.trust_ods, **values)
+    newer = tuple_(*(statement.excluded[name] for name in order)) > tuple_(*(exam_end.c[name] for name in order))
+    written = connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["item_id"], set_={**values, "heard_at": func.radpool_now()}, where=newer
+        ).returning(exam_end.c.item_id)
+    ).one_or_none()
+    if written is None:
+        return False
+    append_item_event(connection, row, "item.exam-end-stated", dimensions={"source": ended.source})
+    return True
+
+
+def work_out_after_pause(connection: Connection, item_id: int) -> None:
+    """Work an item out again whose clock had stood still when a report of the home RIS came; others stay."""
+    row = lock_item(connection, item_id)
+    if pauses_of(connection, item_id) and worked_out_from_images(connection, row):
+        work_out(connection, item_id)
+
+
+def worked_out_from_images(connection: Connection, row: Row[Any]) -> bool:
+    """Whether the item was worked out from images already; what we reported ourselves stays as it was reported."""
+    if row.state in (ItemState.ORDERED, ItemState.ARRIVING, ItemState.VERIFIED, ItemState.ADDENDUM):
+        return False
+    joined = select(item_study.c.study_id).where(item_study.c.item_id == row.id).limit(1)
+    return connection.scalar(joined) is not None

@@ -1,0 +1,58 @@
+"""Takes items that are not offered for network reporting out of the pool, and brings them back when rules change.
+
+It must not judge by which rule (`worklist.not_offered` does), nor withdraw what somebody has begun to report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from worklist.db.tables.work import item, order_identity
+from worklist.item import ItemState, Move
+from worklist.moves import make_move
+from worklist.withdrawal import withdraw_readings
+
+_BEGUN = frozenset(
+    {
+        ItemState.IN_PROGRESS,
+        ItemState.PRELIMINARY,
+        ItemState.VERIFIED,
+        ItemState.ADDENDUM,
+        ItemState.RECALLED,
+        ItemState.OUTSOURCED,
+        ItemState.RETURNED,
+    }
+)
+
+#: What a change of rules is judged for anew.
+_RECONSIDERED = (ItemState.READY, ItemState.ON_HOLD, ItemState.NOT_OFFERED)
+
+
+def is_out_of_hand(row: Row[Any]) -> bool:
+    """Whether no rule takes an item away: somebody reports it, or has, or a person decided where it is."""
+    return row.state in _BEGUN or (row.state == ItemState.ON_HOLD and row.state_reason is not None)
+
+
+def settle_offer(connection: Connection, row: Row[Any]) -> Row[Any]:
+    """Move a locked item that has just been worked out by the rule that it is under, or is no longer; gives its row."""
+    if row.not_offered_rule is not None and row.state in (ItemState.READY, ItemState.ON_HOLD):
+        ended = withdraw_readings(connection, row.id)
+        why = {"rule": row.not_offered_rule, "reason": row.not_offered_reason, "claims_ended": list(ended)}
+        return make_move(connection, row, Move.NOT_OFFERED, dimensions=why)
+    if row.not_offered_rule is None and row.state == ItemState.NOT_OFFERED:
+        row = make_move(connection, row, Move.OFFERED)
+        named = select(order_identity.c.accession_number).where(order_identity.c.item_id == row.id)
+        return row if connection.scalar(named) is not None else make_move(connection, row, Move.HELD)
+    return row
+
+
+def to_reconsider(connection: Connection, trusts: Collection[str | None]) -> list[tuple[str, int]]:
+    """Give the waiting items, as (trust, id), that a change of these trusts' rules concerns; None is every trust's."""
+    waiting = select(item.c.trust_ods, item.c.id).where(item.c.state.in_([state.value for state in _RECONSIDERED]))
+    if None not in trusts:
+        waiting = waiting.where(item.c.trust_ods.in_(trusts))
+    rows = connection.execute(waiting.order_by(item.c.id))
+    return [(row.trust_ods, row.id) for row in rows]
