@@ -19,6 +19,11 @@ class Notice(StrEnum):
     LOCK_RELEASED = "lock-released"
     REPORTED = "reported"  # it was reported here; the words are not here
     REPORT = "report"  # the report with its words
+    RECALLED = "recalled"  # the report no longer stands; an amended one follows
+
+
+#: What tells of a report: more than a lock, it must arrive.
+OF_REPORTS = frozenset({Notice.REPORT, Notice.REPORTED, Notice.RECALLED})
 
 
 class DeliveryState(StrEnum):
@@ -39,11 +44,35 @@ class Locks(StrEnum):
 
 
 #: Item states in which the work is offered here or in somebody's hands.
-_OFFERED = frozenset({ItemState.READY.value, ItemState.IN_PROGRESS.value, ItemState.PRELIMINARY.value})
+_OFFERED = frozenset(
+    {ItemState.READY.value, ItemState.IN_PROGRESS.value, ItemState.PRELIMINARY.value, ItemState.RECALLED.value}
+)
 _TAKEN = frozenset({Move.CLAIMED.value, "reading.claimed"})
-_GIVEN_BACK = frozenset({Move.GIVEN_BACK.value, "reading.given-back"})
-_OPENED = frozenset({Move.COMPLETED.value, Move.OPENED_WHILE_ARRIVING.value, Move.DOUBT_SETTLED.value})
-_ENDED = frozenset({Move.CANCELLED.value, Move.REPORTED_AT_HOME.value, Move.HELD.value})
+_GIVEN_BACK = frozenset({Move.GIVEN_BACK.value, Move.RECALL_GIVEN_BACK.value, "reading.given-back"})
+_OPENED = frozenset(
+    move.value
+    for move in (
+        Move.COMPLETED,
+        Move.OPENED_WHILE_ARRIVING,
+        Move.DOUBT_SETTLED,
+        Move.RELEASED,
+        Move.CORRECTED,
+        Move.TAKEN_BACK,
+        Move.RECALLED,
+        Move.OFFERED,
+    )
+)
+_ENDED = frozenset(
+    move.value
+    for move in (
+        Move.CANCELLED,
+        Move.REPORTED_AT_HOME,
+        Move.HELD,
+        Move.RETURNED_TO_SITE,
+        Move.OUTSOURCED,
+        Move.NOT_OFFERED,
+    )
+)
 _REPORTED = frozenset({Move.REPORTED_PRELIMINARY.value, Move.VERIFIED.value, Move.ADDED_TO.value})
 
 
@@ -53,6 +82,8 @@ def notice_of(kind: str, dimensions: Mapping[str, Any], locks: Locks, *, has_wor
     A report ends the lock by itself. What the home RIS reported itself is not told back to it, nor a
     preliminary report whose words are there already.
     """
+    if kind == Move.RECALLED.value:
+        return Notice.RECALLED
     if kind in _REPORTED and dimensions.get("report") is not None:
         if has_words:
             return Notice.REPORT

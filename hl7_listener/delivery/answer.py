@@ -11,12 +11,12 @@ from enum import StrEnum
 
 from hl7_listener.fault import MessageFault
 from hl7_listener.header import read_header
-from worklist.told import Notice
+from worklist.told import OF_REPORTS, Notice
 
 #: A message that was not taken is sent again after this long, then twice as long, up to the last.
 _FIRST_SECONDS, _LAST_SECONDS = 5.0, 300.0
 #: A notice is of use while it is fresh; a report is kept in line until somebody must look at the RIS.
-_ATTEMPTS = {Notice.REPORT: 24, Notice.REPORTED: 24, Notice.LOCK_TAKEN: 5, Notice.LOCK_RELEASED: 5}
+_ATTEMPTS_OF_REPORTS, _ATTEMPTS_OF_LOCKS = 24, 5
 _CODE = re.compile(r"^[A-Za-z0-9]{1,10}$")
 
 
@@ -78,8 +78,8 @@ def retry_after(notice: Notice, attempts: int, verdict: Verdict) -> float | None
     """
     if verdict is Verdict.NEVER:
         return None
-    patient = verdict is Verdict.NO_ANSWER and notice in (Notice.REPORT, Notice.REPORTED)
-    if attempts >= _ATTEMPTS[notice] and not patient:
+    patient = verdict is Verdict.NO_ANSWER and notice in OF_REPORTS
+    if attempts >= (_ATTEMPTS_OF_REPORTS if notice in OF_REPORTS else _ATTEMPTS_OF_LOCKS) and not patient:
         return None
     return float(min(_FIRST_SECONDS * 2.0 ** min(attempts - 1, 16), _LAST_SECONDS))
 

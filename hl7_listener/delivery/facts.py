@@ -72,6 +72,7 @@ def read_telling(connection: Connection, taken: Taken) -> Telling | None:
         report_id=taken.report_id,
         words=_words(connection, taken, given),
         alerts=tuple(given.alerts) if given is not None else (),
+        amends=given is not None and _amends(connection, given),
     )
 
 
@@ -79,6 +80,14 @@ def _report(connection: Connection, taken: Taken) -> Row[Any] | None:
     if taken.report_id is None:
         return None
     return connection.execute(select(report).where(report.c.id == taken.report_id)).one()
+
+
+def _amends(connection: Connection, given: Row[Any]) -> bool:
+    """Whether a report takes the place of one that was recalled."""
+    earlier = select(report.c.id).where(
+        report.c.item_id == given.item_id, report.c.id < given.id, report.c.recalled_at.is_not(None)
+    )
+    return bool(connection.scalar(select(earlier.exists())))
 
 
 def _exams(connection: Connection, item_id: int, ordered: list[list[str]] | None) -> tuple[Exam, ...]:
@@ -123,6 +132,7 @@ def _first_reporter(connection: Connection, taken: Taken) -> Person | None:
             report.c.id < taken.report_id,
             report.c.status == ReportStatus.PRELIMINARY.value,
             ~report.c.superseded,
+            report.c.recalled_at.is_(None),
         )
         .order_by(report.c.id.desc())
         .limit(1)
@@ -136,7 +146,8 @@ def _words(connection: Connection, taken: Taken, given: Row[Any] | None) -> tupl
         return ()
     wanted = report.c.id == given.id
     if given.status == ReportStatus.ADDENDUM:
-        wanted = (report.c.id <= given.id) & (report.c.status != ReportStatus.PRELIMINARY.value)
+        written = (report.c.id <= given.id) & (report.c.status != ReportStatus.PRELIMINARY.value)
+        wanted = written & report.c.recalled_at.is_(None)
     rows = connection.execute(
         select(report.c.status, report_text.c.body)
         .join(report_text, report_text.c.report_id == report.c.id)

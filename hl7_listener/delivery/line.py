@@ -24,7 +24,8 @@ from worklist.doubts import close_doubt, hold_doubt_open
 from worklist.events import Event
 from worklist.home_clock import ReportedSource, stop_clock
 from worklist.moves import lock_item
-from worklist.told import DeliveryState, Locks, Notice, notice_of
+from worklist.reading import ReportStatus
+from worklist.told import OF_REPORTS, DeliveryState, Locks, Notice, notice_of
 
 #: The consumer's name: its checkpoint says up to which position messages are in line.
 CONSUMER = "delivery"
@@ -32,7 +33,7 @@ CONSUMER = "delivery"
 UNDELIVERED = "report-undelivered"
 _UNDELIVERED_WHY = "the report has not been acknowledged by the home RIS: its referrer may not have it"
 
-_REPORTS = (Notice.REPORT.value, Notice.REPORTED.value)
+_REPORTS = tuple(sorted(notice.value for notice in OF_REPORTS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,7 +337,9 @@ def _end(connection: Connection, row: Row[Any], state: DeliveryState, answer: st
 
 
 def _is_final(connection: Connection, report_id: int | None) -> bool:
-    return connection.scalar(select(report.c.status).where(report.c.id == report_id)) == "verified"
+    """Whether a report is verified and stands: one that was recalled meanwhile stops no clock."""
+    stands = select(report.c.status).where(report.c.id == report_id, report.c.recalled_at.is_(None))
+    return connection.scalar(stands) == ReportStatus.VERIFIED
 
 
 def _page(connection: Connection, row: Row[Any]) -> None:

@@ -70,7 +70,8 @@ class Telling:
     """What one message tells; instants are aware.
 
     `status` and `stood_at` are those of the report, None for a lock. `words` are in the order of their writing, the
-    last is what is new. `first_reporter` is who wrote what `reporter` checked.
+    last is what is new; a report that `amends` takes the place of one that was recalled. `first_reporter` is who
+    wrote what `reporter` checked.
     """
 
     notice: Notice
@@ -89,6 +90,7 @@ class Telling:
     report_id: int | None = None
     words: tuple[Words, ...] = ()
     alerts: tuple[str, ...] = ()
+    amends: bool = False
 
 
 def write(telling: Telling, wording: Wording, character_set: str) -> bytes:
@@ -104,7 +106,12 @@ def write(telling: Telling, wording: Wording, character_set: str) -> bytes:
 
 
 def _is_report(telling: Telling) -> bool:
-    return telling.notice is Notice.REPORT
+    return telling.notice in (Notice.REPORT, Notice.RECALLED)
+
+
+def _status(telling: Telling, status: ReportStatus) -> str:
+    """Give the result status; a verified report in place of a recalled one is a correction."""
+    return "C" if telling.amends and status is ReportStatus.VERIFIED else _STATUSES[status]
 
 
 def _header(telling: Telling, wording: Wording, character_set: str) -> str:
@@ -154,23 +161,38 @@ def _order(telling: Telling, wording: Wording) -> list[str]:
         *[""] * 3,
         instant(telling.made_at),
     )
-    result = _STATUSES[telling.status] if telling.notice is Notice.REPORTED and telling.status else ""
+    result = _status(telling, telling.status) if telling.notice is Notice.REPORTED and telling.status else ""
     return [common, *(_request(number, telling, exam, wording, result) for number, exam in _numbered(telling.exams))]
 
 
 def _report(telling: Telling, wording: Wording) -> list[str]:
     """Write a result: the words stand with the first exam, the others of the accession refer to it."""
+    if telling.notice is Notice.RECALLED:
+        return _recall(telling, wording)
     assert telling.status is not None
     order_status = wording.reported if telling.status is not ReportStatus.PRELIMINARY else wording.lock_taken
     placer = escaped(telling.placer_order_number or "")
     segments = [_segment("ORC", "RE", placer, escaped(telling.accession_number), "", order_status)]
     for position, exam in _numbered(telling.exams):
-        segments.append(_request(position, telling, exam, wording, _STATUSES[telling.status]))
+        segments.append(_request(position, telling, exam, wording, _status(telling, telling.status)))
         if position == 1:
             segments += _observations(telling, _values(telling, exam, wording))
         else:
             reference = f"Reported with {escaped(telling.exams[0].words or telling.exams[0].code)}"
             segments += _observations(telling, [(wording.value_type, _coded(exam), reference, telling.status)])
+    return segments
+
+
+def _recall(telling: Telling, wording: Wording) -> list[str]:
+    """Write that the report is wrong as it stands (OBX-11 `W`): the order is open again, an amended one follows."""
+    placer = escaped(telling.placer_order_number or "")
+    segments = [_segment("ORC", "RE", placer, escaped(telling.accession_number), "", wording.lock_taken)]
+    for position, exam in _numbered(telling.exams):
+        told = "The report was recalled. An amended report follows."
+        observation = _segment(
+            "OBX", "1", wording.value_type, _coded(exam), "1", told, *[""] * 5, "W", "", "", instant(telling.made_at)
+        )
+        segments += [_request(position, telling, exam, wording, "P"), observation]
     return segments
 
 
@@ -232,7 +254,7 @@ def _observations(telling: Telling, values: Sequence[_Value]) -> list[str]:
             str(number),
             value,
             *[""] * 5,
-            _STATUSES[status],
+            _status(telling, status),
             "",
             "",
             instant(telling.stood_at),

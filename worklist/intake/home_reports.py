@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, select, text, update
 from worklist import audit
 from worklist.clock import now
 from worklist.db.engine import Viewer, view_as
+from worklist.db.tables.claims import report as report_table
 from worklist.db.tables.log import event
 from worklist.db.tables.work import item
 from worklist.doubts import open_doubt
@@ -109,6 +110,8 @@ def _end_work_here(connection: Connection, row: Row[Any], report: HomeReport) ->
         connection.execute(update(item).where(item.c.id == row.id).values(**values))
         append_item_event(connection, row, "item.reported-at-home-earlier", dimensions=when)
         return Outcome.APPLIED
+    if _was_recalled_since(connection, row, stood):
+        return Outcome.KEPT_OUT
     ended = withdraw_readings(connection, row.id)
     make_move(
         connection,
@@ -123,6 +126,13 @@ def _end_work_here(connection: Connection, row: Row[Any], report: HomeReport) ->
             connection, row, "reported-at-home-while-claimed", "the home RIS reported it while a reporter had it here"
         )
     return Outcome.APPLIED
+
+
+def _was_recalled_since(connection: Connection, row: Row[Any], stood: LocalTime) -> bool:
+    """Whether what the home RIS reports is what was recalled here: it heard of it before the recall."""
+    recalled = select(report_table.c.recalled_at).where(report_table.c.item_id == row.id)
+    latest = connection.scalar(recalled.order_by(report_table.c.recalled_at.desc().nulls_last()).limit(1))
+    return latest is not None and stood.at <= latest
 
 
 def _confirm(connection: Connection, row: Row[Any], report: HomeReport, stood: LocalTime) -> Outcome:
@@ -181,6 +191,6 @@ SELECT ARRAY(SELECT upper(r.code) UNION SELECT upper(g.number) FROM registration
        EXISTS (SELECT FROM report_text t WHERE t.report_id = p.id)
        OR EXISTS (SELECT FROM delivery d WHERE d.report_id = p.id AND d.notice = 'report') AS has_words
 FROM report p JOIN reporter r ON r.id = p.reporter_id
-WHERE p.item_id = :item AND p.status = 'verified' AND NOT p.superseded
+WHERE p.item_id = :item AND p.status = 'verified' AND NOT p.superseded AND p.recalled_at IS NULL
 ORDER BY p.id DESC LIMIT 1
 """)

@@ -26,6 +26,7 @@ from tests.hl7_listener.delivery.telling import (
 from tests.worklist.arrivals import a_home_report, take
 from worklist.intake.study import PatientAsSent
 from worklist.reading import ReportStatus
+from worklist.recall import recall
 from worklist.told import DeliveryState
 
 TAKEN = Answer(Verdict.TAKEN, "AA")
@@ -216,6 +217,44 @@ class TestTheClock:
         let_pass(network, 30)
         assert answer(network, taken, NO_ANSWER) is DeliveryState.ACKNOWLEDGED
         assert item_row(network, item_id).reported_at == stopped
+
+
+class TestRecall:
+    """A recalled report stops no clock any more, and the RIS hears of the recall after the report."""
+
+    def test_the_ris_hears_of_the_report_then_of_its_recall_then_of_what_takes_its_place(
+        self, network: Database
+    ) -> None:
+        at_home(network, 1)
+        arrive(network)
+        item_id = verify(network)
+        _recall(network, item_id)
+        assert item_row(network, item_id).state == "recalled"
+        verify(network, "Amended.")
+        assert notices_of(network) == ["report", "recalled", "report"]
+        first = take_next(network)
+        answer(network, first, TAKEN)
+        assert item_row(network, item_id).reported_at is None
+        answer(network, take_next(network), TAKEN)
+        assert item_row(network, item_id).reported_at is None
+        answer(network, take_next(network), TAKEN)
+        assert item_row(network, item_id).reported_source == "acknowledged"
+
+    def test_what_the_ris_sends_of_the_recalled_report_ends_no_work(self, network: Database) -> None:
+        item_id = arrive(network, accession="000123")
+        verify(network)
+        _recall(network, item_id)
+        take(network.app, a_home_report(30, patient=_patient_of(network, item_id)))
+        assert item_row(network, item_id).state == "recalled"
+        later = a_home_report(80, patient=_patient_of(network, item_id))
+        let_pass(network, 3600)
+        take(network.app, later)
+        assert item_row(network, item_id).state == "reported_elsewhere"
+
+
+def _recall(database: Database, item_id: int) -> None:
+    with database.app.begin() as connection:
+        recall(connection, "pat", item_id, "error-in-report")
 
 
 class TestWhatDoesNotArrive:

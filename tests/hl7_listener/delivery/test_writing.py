@@ -107,6 +107,18 @@ def test_a_notice_is_a_change_of_the_order_s_status(notice: Notice, status: str)
     assert found[3].split("|")[25] == ("F" if report else "")
 
 
+def test_a_recall_says_that_the_report_is_wrong_and_opens_the_order_again() -> None:
+    found = segments(telling(Notice.RECALLED, words=(), status=None, stood_at=None))
+    assert (found[0].split("|")[8], found[2]) == ("ORU^R01", "ORC|RE|P77|000123||IP")
+    assert found[3].split("|")[25] == "P"
+    assert found[4].split("|")[5:12:6] == ["The report was recalled. An amended report follows.", "W"]
+
+
+def test_a_report_in_place_of_a_recalled_one_is_a_correction() -> None:
+    found = segments(telling(amends=True))
+    assert (found[3].split("|")[25], found[4].split("|")[11]) == ("C", "C")
+
+
 def test_a_dialect_has_its_own_words_and_lines() -> None:
     sent = {"version": "2.5.1", "value_type": "TX", "lock_taken": "LK", "report_id_in_obr_3": True, "facility": "NET"}
     found = segments(telling(words=(Words(VERIFIED, "One.\nTwo."),)), sent=sent)
@@ -154,6 +166,8 @@ EVERY = [
     telling(Notice.LOCK_TAKEN, words=(), status=None, stood_at=None),
     telling(Notice.LOCK_RELEASED, words=(), status=None, stood_at=None, reporter=None),
     telling(Notice.REPORTED, words=()),
+    telling(Notice.RECALLED, words=(), status=None, stood_at=None),
+    telling(amends=True),
 ]
 
 
@@ -163,7 +177,7 @@ def test_an_independent_parser_reads_the_same_fields(one: Telling, version: str)
     text = written(one, sent={"version": version}).decode()
     parsed = parse_message(text, find_groups=True)
     assert isinstance(parsed, Message)
-    if one.notice is Notice.REPORT:
+    if one.notice in (Notice.REPORT, Notice.RECALLED):
         assert parsed.validate()
     else:  # hl7apy takes the choice of ORM^O01's detail segments (OBR, RQD, RXO...) for a sequence: each on its own
         on_their_own = parse_segments(text, version=version)
@@ -176,4 +190,5 @@ def test_an_independent_parser_reads_the_same_fields(one: Telling, version: str)
     assert [obr.obr_4.obr_4_1.value for obr in flat.obr] == [exam.code for exam in one.exams]
     if one.notice is Notice.REPORT:
         assert len(flat.obx) == len(one.words) + len(one.alerts) + len(one.exams) - 1
-        assert flat.obx[-1].obx_11.value == {"preliminary": "P", "verified": "F", "addendum": "C"}[str(one.status)]
+        status = {"preliminary": "P", "verified": "F", "addendum": "C"}[str(one.status)]
+        assert flat.obx[-1].obx_11.value == ("C" if one.amends else status)

@@ -38,7 +38,7 @@ CREATE TABLE delivery (
   ended_by TEXT,
   CONSTRAINT delivery_pkey PRIMARY KEY (id),
   CONSTRAINT delivery_state_check CHECK (state IN ('waiting', 'acknowledged', 'dead', 'settled')),
-  CONSTRAINT delivery_notice_check CHECK (notice IN ('lock-taken', 'lock-released', 'reported', 'report')),
+  CONSTRAINT delivery_notice_check CHECK (notice IN ('lock-taken', 'lock-released', 'reported', 'report', 'recalled')),
   CONSTRAINT delivery_event_position_destination_key UNIQUE (event_position, destination),
   CONSTRAINT delivery_trust_ods_fkey FOREIGN KEY(trust_ods) REFERENCES trust (ods_code),
   CONSTRAINT delivery_destination_fkey FOREIGN KEY(destination) REFERENCES ris (sending_facility),
