@@ -20,6 +20,8 @@ from allocation.pay.payable import payable_facts
 from allocation.scope import Level
 from allocation.workforce import lock_reporter, work_of_item
 from worklist import audit
+from worklist.alerting import raise_alerts
+from worklist.alerts import AlertKind
 from worklist.clock import now
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.claims import item_exclusion, report, report_text
@@ -43,7 +45,7 @@ class StillArriving(RuntimeError):
 
 
 #: Flags that a report may carry (Academy of Medical Royal Colleges and RCR, 2022).
-ALERTS = ("critical", "urgent", "cancer", "unexpected-significant")
+ALERTS = tuple(kind.value for kind in AlertKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,7 @@ def _write(connection: Connection, held: Held, given: ReportGiven, *, superseded
             .returning(report.c.id)
         ).scalar_one()
     )
+    raise_alerts(connection, held.item, report_id, given.alerts)  # also of a superseded one: it is about the patient
     if given.text is not None:
         connection.execute(
             insert(report_text).values(

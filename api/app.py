@@ -22,7 +22,21 @@ from api.limits import BodyLimit
 from api.live import Follower
 from api.pacs_calls import PacsCalls
 from api.permissions import RULES
-from api.routes import claims, deliveries, dicom_web, events, health, life, metrics, pay, people, priors, sources, work
+from api.routes import (
+    alerts,
+    claims,
+    deliveries,
+    dicom_web,
+    events,
+    health,
+    life,
+    metrics,
+    pay,
+    people,
+    priors,
+    sources,
+    work,
+)
 from api.schemas.problem import PROBLEMS
 
 #: Largest request body in bytes.
@@ -75,7 +89,8 @@ def make_app(
     app.add_middleware(LastResort)
     problems.install(app)
     v1 = APIRouter(prefix="/api/v1", responses=PROBLEMS)
-    for room in (work, life, priors, claims, metrics, people, pay, events, sources, deliveries, dicom_web):
+    rooms = (work, life, alerts, priors, claims, metrics, people, pay, events, sources, deliveries, dicom_web)
+    for room in rooms:
         v1.include_router(room.router)
     app.include_router(v1)
     app.include_router(health.router)

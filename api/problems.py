@@ -26,6 +26,7 @@ from api.dicom_web.objects import MalformedBody, TooMuch
 from api.dicom_web.sources import BoundElsewhere, UnknownSource
 from api.pacs_calls import TooManyCalls
 from hl7_listener.delivery.line import NotDead, UnknownDelivery
+from worklist.alerting import AlertAcknowledged, UnknownAlert
 from worklist.item import ForbiddenMove
 from worklist.life import AccessionMissing, PriorityStands
 from worklist.moves import UnknownItem
@@ -47,6 +48,8 @@ class Problem(Exception):
 KNOWN: dict[type[Exception], tuple[int, str, str]] = {
     UnknownItem: (404, "unknown-item", "No such item"),
     UnknownClaim: (404, "unknown-claim", "No such claim"),
+    UnknownAlert: (404, "unknown-alert", "No such alert"),
+    AlertAcknowledged: (409, "alert-acknowledged", "Acknowledged already"),
     UnknownReporter: (404, "unknown-reporter", "No such reporter"),
     UnknownSession: (422, "unknown-session", "No such session, or not now"),
     UnknownDelivery: (404, "unknown-delivery", "No such message to a home RIS"),

@@ -25,6 +25,7 @@ from allocation.workforce import rebuild_index
 from worklist import audit, events
 from worklist.catalogue import rules_in_force
 from worklist.db.engine import Viewer, view_as
+from worklist.db.tables.alerts import alert_timer
 from worklist.db.tables.life import act_reason, pause_rule
 from worklist.db.tables.network import (
     config_version,
@@ -219,6 +220,12 @@ def _network_rows(connection: Connection, network: Network) -> None:
             }
             for row in network.pause
         ],
+    )
+    put_rows(
+        connection,
+        alert_timer,
+        ["kind", "trust_ods", "valid_from"],
+        [{**row.model_dump(exclude={"trust"}), "trust_ods": row.trust} for row in network.alert_timer],
     )
     put_rows(
         connection,

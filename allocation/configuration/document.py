@@ -14,6 +14,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from allocation.configuration.row import Code, Modality, Moment, OdsCode, Row, SpanText, Words, Years
 from allocation.configuration.sources import Source
+from worklist.alerts import AlertKind
 from worklist.not_offered import NotOfferedReason
 from worklist.reasons import ReasonedAct
 from worklist.told import Locks
@@ -143,6 +144,18 @@ class PauseAllowed(Row):
     trust: OdsCode | None = None
     act: Literal["hold", "return-to-site"]
     reasons: Annotated[tuple[Words, ...], Field(min_length=1)]
+    valid_from: date
+    valid_to: date | None = None
+    source: Words
+    confirmed_by: Words | None = None
+
+
+class AlertTimerRow(Row):
+    """Within what time an alert of one kind must be acknowledged; the earliest that is in force counts."""
+
+    kind: AlertKind
+    trust: OdsCode | None = None
+    within: SpanText
     valid_from: date
     valid_to: date | None = None
     source: Words
@@ -339,6 +352,7 @@ class Network(Row):
     not_offered: tuple[NotOffered, ...] = ()
     act_reason: tuple[ActReason, ...] = ()
     pause: tuple[PauseAllowed, ...] = ()
+    alert_timer: tuple[AlertTimerRow, ...] = ()
     scope: tuple[Scope, ...] = ()
     reporter: tuple[Reporter, ...] = ()
     session: tuple[Session, ...] = ()

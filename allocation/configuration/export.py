@@ -24,6 +24,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "not_offered": ("id", "valid_from"),
     "act_reason": ("act", "code"),
     "pause": ("id", "valid_from"),
+    "alert_timer": ("kind", "trust", "valid_from"),
     "scope": ("code", "version"),
     "reporter": ("id",),
     "session": ("id",),

@@ -54,6 +54,8 @@ def _duplicates(network: Network) -> Iterator[Place]:
     yield from _twice(("not_offered",), "id", ((row.id, row.valid_from) for row in network.not_offered))
     yield from _twice(("act_reason",), "code", ((row.act, row.code) for row in network.act_reason))
     yield from _twice(("pause",), "id", ((row.id, row.valid_from) for row in network.pause))
+    timers = ((row.kind, row.trust, row.valid_from) for row in network.alert_timer)
+    yield from _twice(("alert_timer",), "kind", timers)
     yield from _twice(("scope",), "code", ((row.code, row.version) for row in network.scope))
     yield from _twice(("reporter",), "id", (row.id for row in network.reporter))
     yield from _twice(("session",), "id", (row.id for row in network.session))
@@ -85,6 +87,7 @@ def _trusts(network: Network, known: Known) -> Iterator[Place]:
     named += [(("target", n, "trust"), row.trust) for n, row in enumerate(network.target)]
     named += [(("not_offered", n, "trust"), row.trust) for n, row in enumerate(network.not_offered)]
     named += [(("pause", n, "trust"), row.trust) for n, row in enumerate(network.pause)]
+    named += [(("alert_timer", n, "trust"), row.trust) for n, row in enumerate(network.alert_timer)]
     named += [(("exam_alias", n, "trust"), row.trust) for n, row in enumerate(network.exam_alias)]
     for n, row in enumerate(network.reporter):
         named += [(("reporter", n, "engagements", m, "payer"), one.payer) for m, one in enumerate(row.engagements)]

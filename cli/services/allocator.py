@@ -1,4 +1,4 @@
-"""The allocator process: plans, posts pay, takes back lapsed leases, keeps the index of eligibility."""
+"""The allocator process: plans, posts pay, takes back lapsed leases, escalates alerts, keeps eligibility indexed."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from allocation.planner.run import news_since, replan
 from allocation.workforce import rebuild_index
 from cli.running import Given, service
 from worklist import events
+from worklist.alerting import escalate_overdue
 from worklist.clock import now
 from worklist.local_time import LONDON
 from worklist.wakeups import Wakeups, listening
@@ -57,8 +58,9 @@ class Allocator:
         self._planned_up_to = 0
 
     def step(self) -> None:
-        """Do one turn: lapsed leases, pay, the index on a new day, a plan."""
+        """Do one turn: lapsed leases, overdue alerts, pay, the index on a new day, a plan."""
         return_lapsed(self._engine)
+        escalate_overdue(self._engine)
         while events.consume(self._engine, ledger.CONSUMER, ledger.post):
             pass
         self._keep_index()

@@ -1,10 +1,11 @@
 """Every table of radpool on one metadata, one module per room; says what is stored, decides nothing."""
 
-from worklist.db.tables import access, announced, claims, delivery, feeds, life, log, network, pay, people, work
+from worklist.db.tables import access, alerts, announced, claims, delivery, feeds, life, log, network, pay, people, work
 from worklist.db.tables.columns import metadata
 
 __all__ = [
     "access",
+    "alerts",
     "announced",
     "claims",
     "delivery",

@@ -148,3 +148,43 @@ COMMENT ON TABLE clock_pause IS
 COMMENT ON COLUMN clock_pause.ended_with IS 'The move that ended it.';
 CREATE INDEX clock_pause_item_idx ON clock_pause (item_id);
 CREATE UNIQUE INDEX clock_pause_one_idx ON clock_pause (item_id) WHERE ended_at IS NULL;
+
+CREATE TABLE alert (
+  id BIGINT GENERATED ALWAYS AS IDENTITY,
+  trust_ods TEXT NOT NULL,
+  item_id BIGINT NOT NULL,
+  report_id BIGINT NOT NULL,
+  kind TEXT NOT NULL,
+  raised_at TIMESTAMP WITH TIME ZONE DEFAULT radpool_now() NOT NULL,
+  acknowledge_by TIMESTAMP WITH TIME ZONE NOT NULL,
+  escalated_at TIMESTAMP WITH TIME ZONE,
+  acknowledged_at TIMESTAMP WITH TIME ZONE,
+  acknowledged_by TEXT,
+  CONSTRAINT alert_pkey PRIMARY KEY (id),
+  CONSTRAINT alert_kind_check CHECK (kind IN ('critical', 'urgent', 'cancer', 'unexpected-significant')),
+  CONSTRAINT alert_report_id_kind_key UNIQUE (report_id, kind),
+  CONSTRAINT alert_trust_ods_fkey FOREIGN KEY(trust_ods) REFERENCES trust (ods_code),
+  CONSTRAINT alert_item_id_fkey FOREIGN KEY(item_id) REFERENCES item (id),
+  CONSTRAINT alert_report_id_fkey FOREIGN KEY(report_id) REFERENCES report (id)
+);
+COMMENT ON TABLE alert IS
+  'What a report alerts to, and who acknowledged it; no identifiers, the notes are in item_act.';
+COMMENT ON COLUMN alert.escalated_at IS 'When it was put before people because nobody had acknowledged it.';
+CREATE INDEX alert_waiting_idx ON alert (acknowledge_by, id) WHERE acknowledged_at IS NULL;
+CREATE INDEX alert_item_idx ON alert (item_id);
+CREATE TABLE alert_timer (
+  id INTEGER GENERATED ALWAYS AS IDENTITY,
+  kind TEXT NOT NULL,
+  trust_ods TEXT,
+  within TEXT NOT NULL,
+  valid_from DATE NOT NULL,
+  valid_to DATE,
+  source TEXT NOT NULL,
+  confirmed_by TEXT,
+  CONSTRAINT alert_timer_pkey PRIMARY KEY (id),
+  CONSTRAINT alert_timer_kind_check CHECK (kind IN ('critical', 'urgent', 'cancer', 'unexpected-significant')),
+  CONSTRAINT alert_timer_kind_trust_ods_valid_from_key UNIQUE NULLS NOT DISTINCT (kind, trust_ods, valid_from),
+  CONSTRAINT alert_timer_trust_ods_fkey FOREIGN KEY(trust_ods) REFERENCES trust (ods_code)
+);
+COMMENT ON TABLE alert_timer IS
+  'Within what time an alert must be acknowledged, dated; spans as text such as ''4 hours''.';
