@@ -24,6 +24,7 @@ from worklist.clock import now
 from worklist.db.tables.claims import assignment, claim, item_exclusion
 from worklist.db.tables.people import reporting_session
 from worklist.db.tables.work import item, reading
+from worklist.home_reading import read_at_home_since
 from worklist.item import ItemState, Move
 from worklist.local_time import LONDON
 from worklist.moves import UnknownItem, append_item_event, make_move
@@ -178,6 +179,9 @@ def _given(
         raise NotEligible(verdicts[0].reasons)
     if session is not None and not session.takes(item_row.trust_ods, item_row.modality):
         raise NotFree(wish.item_id, "the session does not take this trust or modality")
+    since = read_at_home_since(connection, item_row.id)
+    if since is not None:
+        raise NotFree(wish.item_id, f"somebody reads it in the home RIS, since {since:%Y-%m-%d %H:%M} UTC")
     for row, verdict in zip(open_rows, verdicts, strict=False):
         if verdict.eligible and row.free_from <= moment:
             return _Picked(row, item_row, verdict)
@@ -266,7 +270,9 @@ def _asked(reporter: Reporter, wish: Wish, session: ReportingSession | None) -> 
 
 
 def _judged(connection: Connection, reporter: Reporter, row: Row[Any], moment: datetime) -> _Picked | None:
-    """Judge a locked reading, whose item is locked with it; None where the index was wrong."""
+    """Judge a locked reading, whose item is locked with it; None where the index was wrong, or it is read at home."""
+    if read_at_home_since(connection, row.item_id) is not None:
+        return None
     item_row = connection.execute(select(item).where(item.c.id == row.item_id)).one()
     verdict = judge_reading(connection, reporter, row, item_row, moment)
     return _Picked(row, item_row, verdict) if verdict.eligible else None

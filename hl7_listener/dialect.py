@@ -58,6 +58,11 @@ _URGENCIES: dict[str, Urgency | None] = {
     "R": Urgency.ROUTINE,
     "ROUTINE": Urgency.ROUTINE,
 }
+#: ORC-5 of a change of status (HL7 table 0038): whether somebody reads it, where the words say that.
+_READING_STATUSES: dict[str, bool | None] = {
+    "IP": True,
+    **dict.fromkeys(("SC", "A", "CM", "HD", "DC", "CA"), False),
+}
 _CONTROLS: dict[str, OrderControl | None] = {
     "NW": OrderControl.NEW,
     "XO": OrderControl.CHANGE,
@@ -83,6 +88,8 @@ class Dialect(BaseModel):
     - `character_set`: of messages that declare none in MSH-18.
     - `accession_fields`, `placer_fields`, `exam_fields` (code, text and system from the component
       named on), `clinical_question_fields`.
+    - `status_controls`: of ORC-1, that tell a change of status; `reading_status_fields` and `reading_statuses` say
+      whether somebody reads it there. A word that is not known says nothing of that.
     - `setting_fields` and, for each of them, its words in `settings`.
     - `report_status_fields`, `reported_at_fields`.
     - `exam_ended_fields`: when the examination ended, of orders and of results; it starts the turnaround clock.
@@ -102,6 +109,9 @@ class Dialect(BaseModel):
     accession_fields: tuple[Field, ...] = ("IPC-1", "ORC-3", "OBR-3")
     placer_fields: tuple[Field, ...] = ("ORC-2", "OBR-2")
     controls: dict[str, OrderControl | None] = _CONTROLS
+    status_controls: tuple[str, ...] = ("SC",)
+    reading_status_fields: tuple[Field, ...] = ("ORC-5",)
+    reading_statuses: dict[str, bool | None] = _READING_STATUSES
     exam_fields: tuple[Field, ...] = ("OBR-4",)
     setting_fields: tuple[Field, ...] = ("PV1-3", "PV1-2")
     settings: dict[Field, dict[str, Setting | None]] = {"PV1-2": _PATIENT_CLASSES}
@@ -127,6 +137,7 @@ class Dialect(BaseModel):
         fields = (
             *self.accession_fields,
             *self.placer_fields,
+            *self.reading_status_fields,
             *self.exam_fields,
             *self.setting_fields,
             *self.urgency_fields,
@@ -158,6 +169,8 @@ def read_dialect(overrides: Mapping[str, Any]) -> Dialect:
         raise DialectNotValid("; ".join(faults)) from None
     return given.model_copy(
         update={
+            "reading_statuses": _together(_READING_STATUSES, given.reading_statuses),
+            "status_controls": tuple(word.upper() for word in given.status_controls),
             "controls": _together(_CONTROLS, given.controls),
             "urgencies": _together(_URGENCIES, given.urgencies),
             "report_statuses": _together(_REPORT_STATUSES, given.report_statuses),

@@ -27,6 +27,7 @@ from hl7_listener.fields import (
 )
 from hl7_listener.header import Header
 from hl7_listener.messages import Group, parts_of, read_groups
+from worklist.home_reading import HomeReading
 from worklist.intake.orders import Message, Order, OrderControl
 from worklist.intake.study import Code
 from worklist.turnaround import Setting, Urgency
@@ -34,8 +35,10 @@ from worklist.turnaround import Setting, Urgency
 _CLINICAL_QUESTION_LENGTH = 4000
 
 
-def read_orders(octets: bytes, header: Header, trust: str, dialect: Dialect, received_at: datetime) -> list[Order]:
-    """Give the orders of a message, by accession number; `received_at` is aware.
+def read_orders(
+    octets: bytes, header: Header, trust: str, dialect: Dialect, received_at: datetime
+) -> list[Order | HomeReading]:
+    """Give the orders of a message, by accession number, then what it says of reading; `received_at` is aware.
 
     Several orders of one accession are its exams: the accession is cancelled when all of them are.
 
@@ -49,11 +52,24 @@ def read_orders(octets: bytes, header: Header, trust: str, dialect: Dialect, rec
     if not groups:
         raise MessageFault("ORC", Condition.SEGMENT_SEQUENCE_ERROR, "the message has no order")
     orders: dict[str, Order] = {}
+    readings: list[HomeReading] = []
     for group in groups:
+        if (group.text("ORC-1") or "").upper() in dialect.status_controls:
+            readings += _reading(group, message, dialect)
+            continue
         order = _order(group, message, dialect, received_at)
         known = orders.get(order.accession_number)
         orders[order.accession_number] = _together(known, order) if known else order
-    return [orders[number] for number in sorted(orders)]
+    return [*(orders[number] for number in sorted(orders)), *sorted(readings, key=lambda one: one.accession_number)]
+
+
+def _reading(group: Group, message: Message, dialect: Dialect) -> list[HomeReading]:
+    """Give whether a change of status says that somebody reads; of most statuses none does."""
+    word = first(group, dialect.reading_status_fields)
+    being_read = None if word is None else dialect.reading_statuses.get(word.upper())
+    if being_read is None:
+        return []
+    return [HomeReading(message, accession_number_of(group, dialect), patient_of(group, dialect, []), being_read)]
 
 
 def _order(group: Group, message: Message, dialect: Dialect, received_at: datetime) -> Order:

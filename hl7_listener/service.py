@@ -34,7 +34,8 @@ from worklist.clock import now
 from worklist.db.tables.network import ris
 from worklist.doubts import open_doubt
 from worklist.feeds import Ear, FeedKind
-from worklist.intake.orders import Outcome, receive_order
+from worklist.home_reading import receive_home_reading
+from worklist.intake.orders import Order, Outcome, receive_order
 
 #: A message whose transaction met another one's is tried this often before its sender is asked to.
 _ATTEMPTS = 3
@@ -157,7 +158,10 @@ def _home_of(connection: Connection, header: Header) -> tuple[str, Dialect]:
 
 def _orders(octets: bytes, header: Header, trust: str, dialect: Dialect, received_at: datetime) -> list[_Act]:
     orders = read_orders(octets, header, trust, dialect, received_at)
-    return [partial(receive_order, order=one) for one in orders]
+    return [
+        partial(receive_order, order=one) if isinstance(one, Order) else partial(receive_home_reading, stated=one)
+        for one in orders
+    ]
 
 
 def _home_reports(octets: bytes, header: Header, trust: str, dialect: Dialect, received_at: datetime) -> list[_Act]:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, or_, select
 
+from worklist.db.tables.home_reading import home_reading
 from worklist.db.tables.life import clock_pause
 from worklist.db.tables.network import exam, ris
 from worklist.db.tables.work import item, item_exam, item_order, order_identity, patient, worklist_exception
@@ -106,6 +107,7 @@ class ItemView:
     reported_at: datetime | None
     reported_source: str | None
     home_locks: str | None
+    read_at_home_since: datetime | None
     arriving: bool
     completed_by: str | None
     not_offered_rule: str | None
@@ -172,6 +174,7 @@ def read_items(connection: Connection, ids: Sequence[int]) -> list[ItemView]:
             item,
             order_identity.c.accession_number,
             _HOME_LOCKS.label("home_locks"),
+            _READ_AT_HOME_SINCE.label("read_at_home_since"),
             patient.c.id.label("seen_patient"),
             patient.c.identifier,
             patient.c.nhs_number,
@@ -224,6 +227,16 @@ def _exceptions(connection: Connection, ids: Sequence[int]) -> dict[int, list[Ex
     return found
 
 
+_READ_AT_HOME_SINCE = (
+    select(home_reading.c.said_at)
+    .where(
+        home_reading.c.item_id == item.c.id,
+        home_reading.c.being_read,
+        home_reading.c.until > func.radpool_now(),
+        or_(item.c.clock_start_at.is_(None), home_reading.c.said_at >= item.c.clock_start_at),
+    )
+    .scalar_subquery()
+)
 #: Of several RIS of a trust the one that protects least: no item is said to be safer than it is.
 _HOME_LOCKS = (
     select(ris.c.locks)
@@ -272,6 +285,7 @@ def _view(
         reported_at=row.reported_at,
         reported_source=row.reported_source,
         home_locks=row.home_locks,
+        read_at_home_since=row.read_at_home_since,
         arriving=row.arriving or row.state == ItemState.ARRIVING,
         completed_by=row.completed_by,
         not_offered_rule=row.not_offered_rule,

@@ -214,7 +214,9 @@ _WAITING = text(
            (SELECT e.subspecialty FROM item_exam ie JOIN exam e ON e.code = ie.exam_code
             WHERE ie.item_id = r.item_id ORDER BY e.reporting_minutes DESC, e.code LIMIT 1) AS subspecialty
     FROM reading r JOIN profile p ON p.id = r.profile_id JOIN item i ON i.id = r.item_id
-    WHERE r.state = 'open' AND r.free_from <= radpool_now()
+    WHERE r.state = 'open' AND r.free_from <= radpool_now() AND NOT EXISTS (
+      SELECT FROM home_reading h WHERE h.item_id = i.id AND h.being_read AND h.until > radpool_now()
+      AND h.said_at >= coalesce(i.clock_start_at, '-infinity'))
     ORDER BY r.due_at, r.id
     """
 )

@@ -124,6 +124,7 @@ class Item(BaseModel):
     reported_at: datetime | None = Field(description="when a final report was available at home; stops the clock")
     reported_source: ReportedSource | None = Field(description="what says so")
     home_locks: Locks | None = Field(description="what the home RIS does while it is read here; null: there is none")
+    read_at_home_since: datetime | None = Field(description="somebody reads it in the home RIS: it is given to nobody")
     arriving: bool = Field(description="its images still come: only a preliminary report may be given")
     completed_by: str | None = Field(description="what made its last study complete; null before")
     not_offered_rule: str | None = Field(description="the rule that keeps it from network reporting, without a clock")

@@ -13,6 +13,7 @@ from hl7_listener.fault import MessageFault
 from hl7_listener.header import read_header
 from hl7_listener.orders import read_orders
 from tests.hl7_listener.ris_peer import PID, msh, order
+from worklist.home_reading import HomeReading
 from worklist.intake.orders import Order, OrderControl
 from worklist.intake.study import Code, PatientAsSent
 from worklist.turnaround import Setting, Urgency
@@ -22,7 +23,14 @@ RECEIVED_AT = datetime(2026, 6, 10, 9, 0, tzinfo=UTC)
 
 def read(message: str | bytes, *, received_at: datetime = RECEIVED_AT, **dialect: Any) -> list[Order]:
     octets = message if isinstance(message, bytes) else message.encode("latin_1")
-    return read_orders(octets, read_header(octets), "RXA", read_dialect(dialect), received_at)
+    found = read_orders(octets, read_header(octets), "RXA", read_dialect(dialect), received_at)
+    return [one for one in found if isinstance(one, Order)]
+
+
+def read_readings(message: str, **dialect: Any) -> list[tuple[str, bool]]:
+    octets = message.encode()
+    found = read_orders(octets, read_header(octets), "RXA", read_dialect(dialect), RECEIVED_AT)
+    return [(one.accession_number, one.being_read) for one in found if isinstance(one, HomeReading)]
 
 
 def fault_of(message: str | bytes, **dialect: Any) -> MessageFault:
@@ -319,3 +327,21 @@ def test_of_several_exams_the_earliest_need_counts() -> None:
     [one] = read(order(orc_7="^^^^202606121000", more=more))
     assert one.needed_by is not None
     assert one.needed_by.as_sent == "202606111000"
+
+
+@pytest.mark.parametrize(
+    ("word", "said"), [("IP", [True]), ("ip", [True]), ("SC", [False]), ("CM", [False]), ("ZZ", [])]
+)
+def test_a_change_of_status_may_say_that_somebody_reads_it_at_home(word: str, said: list[bool]) -> None:
+    message = status_of("SC", word)
+    assert read_readings(message) == [("000123", one) for one in said]
+    assert read(message) == []
+
+
+def test_the_words_of_a_change_of_status_are_the_dialect_s() -> None:
+    message = status_of("SN", "OPEN")
+    assert read_readings(message, status_controls=["sn"], reading_statuses={"open": True}) == [("000123", True)]
+
+
+def status_of(control: str, word: str) -> str:
+    return order(control).replace(f"ORC|{control}|P77|000123||", f"ORC|{control}|P77|000123||{word}")

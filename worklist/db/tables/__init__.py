@@ -1,6 +1,20 @@
 """Every table of radpool on one metadata, one module per room; says what is stored, decides nothing."""
 
-from worklist.db.tables import access, alerts, announced, claims, delivery, feeds, life, log, network, pay, people, work
+from worklist.db.tables import (
+    access,
+    alerts,
+    announced,
+    claims,
+    delivery,
+    feeds,
+    home_reading,
+    life,
+    log,
+    network,
+    pay,
+    people,
+    work,
+)
 from worklist.db.tables.columns import metadata
 
 __all__ = [
@@ -10,6 +24,7 @@ __all__ = [
     "claims",
     "delivery",
     "feeds",
+    "home_reading",
     "life",
     "log",
     "metadata",
