@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
@@ -19,6 +20,7 @@ from allocation.pay.payable import payable_facts
 from allocation.scope import Level
 from allocation.workforce import lock_reporter, work_of_item
 from worklist import audit
+from worklist.catalogue import rules_in_force
 from worklist.clock import now
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.claims import item_exclusion, report, report_text
@@ -27,6 +29,7 @@ from worklist.doubts import open_doubt
 from worklist.item import Move
 from worklist.moves import append_item_event, make_move
 from worklist.reading import ClaimEnd, Purpose, ReadingState, ReportStatus
+from worklist.valuation import reading_minutes
 
 
 class StillArriving(RuntimeError):
@@ -172,7 +175,12 @@ def _open_check(connection: Connection, held: Held) -> None:
             trust_ods=held.reading.trust_ods,
             profile_id=held.reading.profile_id,
             due_at=held.reading.due_at,
-            reporting_minutes=held.reading.reporting_minutes / 2,
+            reporting_minutes=reading_minutes(
+                held.reading.reporting_minutes,
+                Purpose.CHECK,
+                rules_in_force(connection).modifiers,
+                held.item.exam_date or date.max,
+            ),
         )
     )
 

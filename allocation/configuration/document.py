@@ -12,9 +12,20 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from allocation.configuration.row import Code, Modality, Moment, OdsCode, Row, SpanText, Words, Years
+from allocation.configuration.row import (
+    Code,
+    Modality,
+    Moment,
+    OdsCode,
+    Region,
+    Row,
+    SpanText,
+    Words,
+    Years,
+)
 from allocation.configuration.sources import Source
 from worklist.turnaround import Setting, Urgency
+from worklist.valuation import ModifierKind
 
 
 class Trust(Row):
@@ -53,12 +64,53 @@ class Exam(Row):
 
 
 class ExamAlias(Row):
-    """A trust's own code or exact description for an exam; without `trust` it is everyone's."""
+    """A trust's own code, SNOMED code or exact description for an exam; without `trust` it is everyone's.
 
-    kind: Literal["code", "description"]
+    One that takes another's place holds for examinations from `valid_from` on, without it from the day of the import.
+    """
+
+    kind: Literal["code", "snomed-code", "description"]
     value: Words
     exam: Code
     trust: OdsCode | None = None
+    valid_from: date | None = None
+
+
+class MinutesRule(Row):
+    """Reporting minutes of the exams of a modality that have none of their own; the narrowest rule counts.
+
+    `confidence` says how good the figure is, `confirmed_by` who in the network has taken it over.
+    """
+
+    id: Code
+    modality: Modality
+    exam_codes: Annotated[tuple[Code, ...], Field(min_length=1)] | None = None
+    body_regions: Annotated[tuple[Region, ...], Field(min_length=1)] | None = None
+    minutes: Annotated[Decimal, Field(gt=0, le=600, decimal_places=2)]
+    confidence: Literal["seen", "proposed", "unsure", "confirmed"]
+    source: Words
+    confirmed_by: Words | None = None
+    valid_from: date
+    valid_to: date | None = None
+
+
+class MinutesModifier(Row):
+    """What changes the value of work, in percent of it; `below_years` belongs to `paediatric`."""
+
+    kind: ModifierKind
+    percent: Annotated[Decimal, Field(ge=0, le=500, decimal_places=1)]
+    below_years: Annotated[int, Field(ge=1, le=25)] | None = None
+    source: Words
+    confirmed_by: Words | None = None
+    valid_from: date
+    valid_to: date | None = None
+
+    @model_validator(mode="after")
+    def _of_children(self) -> Self:
+        if (self.kind is ModifierKind.PAEDIATRIC) != (self.below_years is not None):
+            raise ValueError("give `below_years` with kind `paediatric`, and with no other")
+        _in_order(self.valid_from, self.valid_to, "valid_from", "valid_to")
+        return self
 
 
 class Target(Row):
@@ -262,6 +314,8 @@ class Network(Row):
     ris: tuple[Ris, ...] = ()
     exam: tuple[Exam, ...] = ()
     exam_alias: tuple[ExamAlias, ...] = ()
+    minutes_rule: tuple[MinutesRule, ...] = ()
+    minutes_modifier: tuple[MinutesModifier, ...] = ()
     target: tuple[Target, ...] = ()
     scope: tuple[Scope, ...] = ()
     reporter: tuple[Reporter, ...] = ()

@@ -16,6 +16,7 @@ _AE_TITLE = r"^[\x21-\x5B\x5D-\x7E]([\x20-\x5B\x5D-\x7E]*[\x21-\x5B\x5D-\x7E])?$
 AeTitle = Annotated[str, StringConstraints(min_length=1, max_length=16, pattern=_AE_TITLE)]
 Modality = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2,4}$")]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=300, strip_whitespace=True)]
+Region = Annotated[str, StringConstraints(min_length=1, max_length=64, strip_whitespace=True, to_lower=True)]
 Years = Annotated[int, Field(ge=0, le=130)]
 
 
