@@ -25,6 +25,7 @@ from api.dicom_web.exchange import TooManyStores, TooSlow
 from api.dicom_web.objects import MalformedBody, TooMuch
 from api.dicom_web.sources import BoundElsewhere, UnknownSource
 from api.pacs_calls import TooManyCalls
+from worklist.exam_mappings import ExamNotInForce, UnknownException, UnknownTrust
 from worklist.item import ForbiddenMove
 from worklist.moves import UnknownItem
 from worklist.settle import AccessionTaken, NothingArriving, UnknownExam
@@ -47,6 +48,9 @@ KNOWN: dict[type[Exception], tuple[int, str, str]] = {
     UnknownReporter: (404, "unknown-reporter", "No such reporter"),
     UnknownSession: (422, "unknown-session", "No such session, or not now"),
     UnknownExam: (422, "unknown-exam", "No such exam in the catalogue"),
+    ExamNotInForce: (409, "exam-not-in-force", "The exam is in the catalogue no longer"),
+    UnknownTrust: (404, "not-found", "No such trust"),
+    UnknownException: (422, "unknown-exception", "No such exception"),
     AccessionTaken: (409, "accession-taken", "Accession number in use"),
     NotEligible: (403, "not-eligible", "You may not report this"),
     NotFree: (409, "not-free", "Not free to claim"),

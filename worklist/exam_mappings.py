@@ -18,6 +18,7 @@ from worklist.catalogue import rules_in_force
 from worklist.clock import now
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.catalogue import exam_alias
+from worklist.db.tables.network import trust
 from worklist.db.tables.work import worklist_exception
 from worklist.exam_codes import ALWAYS, AliasKind, is_snomed, normal
 from worklist.intake.completion import hold_cut
@@ -36,6 +37,13 @@ class ExamNotInForce(ValueError):
 
     def __init__(self, code: str, valid_to: date) -> None:
         super().__init__(f"exam {code!r} is in the catalogue to {valid_to} only; map to the one that took its place")
+
+
+class UnknownTrust(LookupError):
+    """No trust of that ODS code."""
+
+    def __init__(self) -> None:
+        super().__init__("no such trust of yours")
 
 
 class UnknownException(LookupError):
@@ -120,12 +128,15 @@ def map_from_now_on(
 
     Raises
     ------
-    UnknownExam, ExamNotInForce, UnknownException
-        If the trust's catalogue has no such exam, or has it no longer, or the exception is none of this kind.
+    UnknownTrust, UnknownExam, ExamNotInForce, UnknownException
+        If there is no such trust, its catalogue has no such exam, or has it no longer, or the exception is none of
+        this kind.
     """
     assert word.trust is not None
     hold_cut(connection)
     view_as(connection, Viewer(trust=word.trust))
+    if connection.scalar(select(trust.c.ods_code).where(trust.c.ods_code == word.trust)) is None:
+        raise UnknownTrust
     exam = rules_in_force(connection).catalogue(word.trust).exams.get(exam_code)
     if exam is None:
         raise UnknownExam(exam_code)
@@ -169,11 +180,11 @@ def state_word(
     return _put(connection, word, exam_code, first_day, by, _DOCUMENT, None)[0]
 
 
-def list_mappings(connection: Connection, trust: str | None, *, limit: int) -> list[MappingView]:
+def list_mappings(connection: Connection, of_trust: str | None, *, limit: int) -> list[MappingView]:
     """Give a trust's words and those of all, the newest first, as far as the viewer may see them."""
     rows = connection.execute(
         select(exam_alias)
-        .where((exam_alias.c.trust_ods == trust) | exam_alias.c.trust_ods.is_(None))
+        .where((exam_alias.c.trust_ods == of_trust) | exam_alias.c.trust_ods.is_(None))
         .order_by(exam_alias.c.id.desc())
         .limit(limit)
     )
@@ -253,11 +264,11 @@ def _lock_word(connection: Connection, word: Word) -> None:
     )
 
 
-def _require_exception(connection: Connection, trust: str, exception_id: int) -> None:
+def _require_exception(connection: Connection, of_trust: str, exception_id: int) -> None:
     found = select(worklist_exception.c.id).where(
         worklist_exception.c.id == exception_id,
         worklist_exception.c.kind == "unmapped-exam",
-        worklist_exception.c.trust_ods == trust,
+        worklist_exception.c.trust_ods == of_trust,
     )
     if connection.scalar(found) is None:
         raise UnknownException(exception_id)

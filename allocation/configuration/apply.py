@@ -21,6 +21,7 @@ from allocation.configuration.references import Known, check_references
 from allocation.configuration.rows import put_rows, words
 from allocation.configuration.sources import Source
 from allocation.configuration.standing import add_rate_cards, add_scopes
+from allocation.exam_catalogue.words import NOT_IONISING
 from allocation.workforce import rebuild_index
 from worklist import audit, events
 from worklist.db.engine import Viewer, view_as
@@ -32,9 +33,6 @@ from worklist.exam_codes import AliasKind, normal
 from worklist.exam_mappings import Word, state_word
 from worklist.intake.completion import CUT_LOCK
 from worklist.intake.remapping import ask_to_work_out_unmapped
-
-#: Modalities without ionising radiation; all others fall under IR(ME)R 2017.
-NOT_IONISING = frozenset({"MR", "US", "OP", "ES"})
 
 
 @dataclass(frozen=True, slots=True)

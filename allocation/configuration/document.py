@@ -95,7 +95,11 @@ class MinutesRule(Row):
 
 
 class MinutesModifier(Row):
-    """What changes the value of work, in percent of it; `below_years` belongs to `paediatric`."""
+    """What changes the value of work, in percent of it; `below_years` belongs to `paediatric`.
+
+    `relevant-prior` can be stated and is not applied yet: whether a prior is relevant is not known when an item is
+    worked out.
+    """
 
     kind: ModifierKind
     percent: Annotated[Decimal, Field(ge=0, le=500, decimal_places=1)]

@@ -19,6 +19,7 @@ from allocation.workforce import rebuild_index
 from cli.running import Given, service
 from worklist import events
 from worklist.clock import now
+from worklist.intake.remapping import work_out_noted
 from worklist.local_time import LONDON
 from worklist.wakeups import Wakeups, listening
 
@@ -57,8 +58,9 @@ class Allocator:
         self._planned_up_to = 0
 
     def step(self) -> None:
-        """Do one turn: lapsed leases, pay, the index on a new day, a plan."""
+        """Do one turn: lapsed leases, items that a mapping changed, pay, the index on a new day, a plan."""
         return_lapsed(self._engine)
+        work_out_noted(self._engine)
         while events.consume(self._engine, ledger.CONSUMER, ledger.post):
             pass
         self._keep_index()
