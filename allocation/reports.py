@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
@@ -22,6 +22,7 @@ from allocation.workforce import lock_reporter, work_of_item
 from worklist import audit
 from worklist.alerting import raise_alerts
 from worklist.alerts import AlertKind
+from worklist.catalogue import rules_in_force
 from worklist.clock import now
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.claims import item_exclusion, report, report_text
@@ -32,6 +33,7 @@ from worklist.intake.completion import hold_cut, work_out
 from worklist.item import Move
 from worklist.moves import append_item_event, make_move
 from worklist.reading import ClaimEnd, Purpose, ReadingState, ReportStatus
+from worklist.valuation import reading_minutes
 
 
 class StillArriving(RuntimeError):
@@ -190,7 +192,12 @@ def _open_check(connection: Connection, held: Held) -> None:
             trust_ods=held.reading.trust_ods,
             profile_id=held.reading.profile_id,
             due_at=held.reading.due_at,
-            reporting_minutes=held.reading.reporting_minutes / 2,
+            reporting_minutes=reading_minutes(
+                held.reading.reporting_minutes,
+                Purpose.CHECK,
+                rules_in_force(connection).modifiers,
+                held.item.exam_date or date.max,
+            ),
         )
     )
 

@@ -107,11 +107,19 @@ def _load(connection: Connection, ids: Sequence[int] | None, *, lock: bool) -> d
 
 
 def work_of_item(connection: Connection, row: Row[Any]) -> Work:
-    """Give an item as the rule sees it: on its own facts, not its profile's."""
+    """Give an item as the rule sees it: on its own facts, not its profile's.
+
+    An exam that has no scope group yet and that no scope names is read as unmapped work is, like in profiles
+    (`allocation.configuration.recut`): else a new code of the national catalogue would be nobody's.
+    """
     exams = connection.execute(
         text(
-            "SELECT ie.exam_code, coalesce(e.ionising, true) AS ionising FROM item_exam ie"
-            " LEFT JOIN exam e ON e.code = ie.exam_code WHERE ie.item_id = :item ORDER BY ie.position"
+            "SELECT CASE WHEN known.reached THEN ie.exam_code END AS exam_code,"
+            " CASE WHEN known.reached THEN e.ionising ELSE true END AS ionising"
+            " FROM item_exam ie LEFT JOIN exam e ON e.code = ie.exam_code"
+            " CROSS JOIN LATERAL (SELECT e.code IS NOT NULL AND (e.subspecialty IS NOT NULL OR EXISTS"
+            " (SELECT FROM scope_of_practice s WHERE e.code = ANY (s.exam_codes))) AS reached) known"
+            " WHERE ie.item_id = :item ORDER BY ie.position"
         ),
         {"item": row.id},
     )

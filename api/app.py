@@ -28,6 +28,7 @@ from api.routes import (
     deliveries,
     dicom_web,
     events,
+    exams,
     health,
     life,
     metrics,
@@ -89,7 +90,7 @@ def make_app(
     app.add_middleware(LastResort)
     problems.install(app)
     v1 = APIRouter(prefix="/api/v1", responses=PROBLEMS)
-    rooms = (work, life, alerts, priors, claims, metrics, people, pay, events, sources, deliveries, dicom_web)
+    rooms = (work, exams, life, alerts, priors, claims, metrics, people, pay, events, sources, deliveries, dicom_web)
     for room in rooms:
         v1.include_router(room.router)
     app.include_router(v1)

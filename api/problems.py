@@ -27,6 +27,7 @@ from api.dicom_web.sources import BoundElsewhere, UnknownSource
 from api.pacs_calls import TooManyCalls
 from hl7_listener.delivery.line import NotDead, UnknownDelivery
 from worklist.alerting import AlertAcknowledged, UnknownAlert
+from worklist.exam_mappings import ExamNotInForce, UnknownException, UnknownTrust
 from worklist.item import ForbiddenMove
 from worklist.life import AccessionMissing, PriorityStands
 from worklist.moves import UnknownItem
@@ -55,6 +56,9 @@ KNOWN: dict[type[Exception], tuple[int, str, str]] = {
     UnknownDelivery: (404, "unknown-delivery", "No such message to a home RIS"),
     NotDead: (409, "not-given-up", "The message was not given up"),
     UnknownExam: (422, "unknown-exam", "No such exam in the catalogue"),
+    ExamNotInForce: (409, "exam-not-in-force", "The exam is in the catalogue no longer"),
+    UnknownTrust: (404, "not-found", "No such trust"),
+    UnknownException: (422, "unknown-exception", "No such exception"),
     AccessionTaken: (409, "accession-taken", "Accession number in use"),
     NotEligible: (403, "not-eligible", "You may not report this"),
     NotFree: (409, "not-free", "Not free to claim"),

@@ -116,8 +116,8 @@ SELECT made.*, f.exam FROM made JOIN someone s ON s.id = made.patient_id JOIN fa
 
 _OF_ITEMS = (
     "INSERT INTO order_identity (item_id, trust_ods, accession_number) SELECT id, trust_ods, 'B' || id FROM drawn",
-    "INSERT INTO item_exam (item_id, position, exam_code, code_as_sent, mapped_by)"
-    " SELECT id, 0, exam, exam, 'requested-code' FROM drawn",
+    "INSERT INTO item_exam (item_id, position, exam_code, mapped_by) SELECT id, 0, exam, 'requested-code' FROM drawn",
+    "INSERT INTO exam_as_sent (item_id, position, trust_ods, code) SELECT id, 0, trust_ods, exam FROM drawn",
     "INSERT INTO reading (item_id, purpose, state, trust_ods, profile_id, due_at, reporting_minutes)"
     " SELECT id, 'first', 'open', trust_ods, profile_id, due_at, reporting_minutes FROM drawn ORDER BY due_at",
 )

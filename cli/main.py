@@ -89,13 +89,29 @@ def token(
 
 @app.command("import")
 def import_(
-    files: Annotated[list[Path] | None, typer.Argument(help="TOML files, taken together as one document.")] = None,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="TOML files, taken together as one document; or one CSV file.")
+    ] = None,
     data: Data = None,
     check: Annotated[bool, typer.Option("--check", help="Dry run: say what would change, change nothing.")] = False,
     schema: Annotated[bool, typer.Option("--schema", help="Print the document's JSON Schema.")] = False,
+    catalogue: Annotated[
+        str | None, typer.Option(help="The file is a release of an exam catalogue: national or trust.")
+    ] = None,
+    release: Annotated[str | None, typer.Option(help="The release's name.")] = None,
+    released_on: Annotated[
+        str | None, typer.Option(help="The date (YYYY-MM-DD) from which the release is in force.")
+    ] = None,
+    trust: Annotated[str | None, typer.Option(help="ODS code of the trust whose own catalogue it is.")] = None,
+    system: Annotated[
+        list[str] | None, typer.Option(help="What a word of the column `system` means: WORD=MODALITY.")
+    ] = None,
+    retire_many: Annotated[
+        bool, typer.Option("--retire-many", help="The release does retire more than a fifth of the codes.")
+    ] = False,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Import a network configuration, all or nothing."""
+    """Import a network configuration (TOML) or a release of an exam catalogue (CSV), all or nothing."""
     import json
 
     from allocation.configuration.apply import apply
@@ -108,8 +124,15 @@ def import_(
         return
     if not files:
         raise typer.BadParameter("name a TOML file", param_hint="FILES")
-    read = read_files(files)
     settings = read_settings(database_url)
+    if catalogue is not None or any(file.suffix.lower() == ".csv" for file in files):
+        from cli.importing import asked_release, import_catalogue
+
+        asked = asked_release(files, catalogue, release, released_on, trust, system or [])
+        with open_database(data, settings) as address, address.app_engine().connect() as connection:
+            import_catalogue(connection, asked, check=check, retire_many=retire_many)
+        return
+    read = read_files(files)
     with open_database(data, settings) as address, address.app_engine().connect() as connection:
         done = apply(connection, read, by=os.environ.get("USER", "command line"))
         if check:

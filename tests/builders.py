@@ -152,8 +152,11 @@ _COPY_ITEM = text(
     " ready_at FROM item, generate_series(1, :times) n WHERE id = :item RETURNING id"
 )
 _COPY_EXAMS = text(
-    "INSERT INTO item_exam (item_id, position, exam_code, code_as_sent, description_as_sent, mapped_by)"
-    " SELECT copy, position, exam_code, code_as_sent, description_as_sent, mapped_by"
+    "WITH called AS (INSERT INTO exam_as_sent (item_id, position, trust_ods, code, scheme, description)"
+    " SELECT copy, position, trust_ods, code, scheme, description"
+    " FROM exam_as_sent, unnest(CAST(:copies AS bigint[])) copy WHERE item_id = :item)"
+    " INSERT INTO item_exam (item_id, position, exam_code, mapped_by, exam_version, reporting_minutes, minutes_by)"
+    " SELECT copy, position, exam_code, mapped_by, exam_version, reporting_minutes, minutes_by"
     " FROM item_exam, unnest(CAST(:copies AS bigint[])) copy WHERE item_id = :item"
 )
 _COPY_READING = text(

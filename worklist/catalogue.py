@@ -1,4 +1,4 @@
-"""Reads the rules that work is worked out by: exams, turnaround, what is not offered, profile cut; writes new profiles.
+"""Reads the rules that work is worked out by: catalogue, minutes, turnaround, offering, cut; writes new profile rows.
 
 The rules are kept in the process under their version, which the database renews with each change of them
 (`rules_version`); what was read of them is never changed.
@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, Row, select
+from sqlalchemy import Connection, Engine, Row, select, text
 from sqlalchemy.dialects.postgresql import insert
 
+from worklist.db.tables.catalogue import minutes_modifier, minutes_rule
 from worklist.db.tables.network import (
     exam,
-    exam_alias,
     exam_group,
     not_offered_rule,
     profile,
@@ -26,36 +25,30 @@ from worklist.db.tables.network import (
     rules_version,
     target_rule,
 )
-from worklist.exam_codes import Catalogue, Exam
+from worklist.exam_codes import Alias, Catalogue, Exam
 from worklist.not_offered import NotOfferedReason, NotOfferedRule
 from worklist.profile import Cut, Profile
 from worklist.span import Span
 from worklist.turnaround import Setting, TargetClock, TargetRule, Urgency
-
-
-@dataclass(frozen=True, slots=True)
-class DatedExam:
-    """An exam with the local dates, both inclusive, on which it is in the catalogue; no last date: it stays."""
-
-    exam: Exam
-    valid_from: date
-    valid_to: date | None
+from worklist.valuation import MinutesRule, Modifier, ModifierKind
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rules:
-    """The rules under one version. `aliases` are by trust, None those of all; rules know their own dates."""
+    """The rules under one version; each knows its own dates. `aliases` are by trust, None those of all."""
 
     version: str
-    exams: tuple[DatedExam, ...]
-    aliases: Mapping[str | None, Mapping[tuple[str, str], str]]
+    exams: tuple[Exam, ...]
+    aliases: Mapping[str | None, Mapping[tuple[str, str], tuple[Alias, ...]]]
     targets: tuple[TargetRule, ...]
     not_offered: tuple[NotOfferedRule, ...]
     cut: Cut
+    minutes: tuple[MinutesRule, ...]
+    modifiers: tuple[Modifier, ...]
 
-    def catalogue(self, trust: str, on: date) -> Catalogue:
-        """Give the catalogue in force on a local date with the trust's own words for exams."""
-        return _catalogue(self, trust, on)
+    def catalogue(self, trust: str) -> Catalogue:
+        """Give the catalogue of a trust: everyone's exams and its own, its own words before everyone's."""
+        return _catalogue(self, trust)
 
 
 def rules_in_force(connection: Connection) -> Rules:
@@ -72,36 +65,78 @@ def rules_in_force(connection: Connection) -> Rules:
 _KEPT: WeakKeyDictionary[Engine, Rules] = WeakKeyDictionary()
 
 
-@lru_cache(maxsize=256)
-def _catalogue(rules: Rules, trust: str, on: date) -> Catalogue:
-    exams = {
-        one.exam.code: one.exam
-        for one in rules.exams
-        if one.valid_from <= on and (one.valid_to is None or one.valid_to >= on)
-    }
-    return Catalogue(exams, {**rules.aliases.get(None, {}), **rules.aliases.get(trust, {})})
+@lru_cache(maxsize=64)
+def _catalogue(rules: Rules, trust: str) -> Catalogue:
+    own, common = rules.aliases.get(trust, {}), rules.aliases.get(None, {})
+    return Catalogue(
+        {one.code: one for one in rules.exams if one.trust in (None, trust)},
+        {key: (*own.get(key, ()), *common.get(key, ())) for key in own.keys() | common.keys()},
+    )
 
 
 def _read(connection: Connection, version: str) -> Rules:
-    exams = tuple(DatedExam(exam_of(row), row.valid_from, row.valid_to) for row in connection.execute(select(exam)))
-    aliases: dict[str | None, dict[tuple[str, str], str]] = {}
-    for row in connection.execute(select(exam_alias)):
-        aliases.setdefault(row.trust_ods, {})[row.kind, row.value] = row.exam_code
     return Rules(
-        version, exams, aliases, tuple(_targets(connection)), tuple(_not_offered(connection)), _cut(connection)
+        version,
+        tuple(exam_of(row) for row in connection.execute(select(exam))),
+        _aliases(connection),
+        tuple(_targets(connection)),
+        tuple(_not_offered(connection)),
+        _cut(connection),
+        tuple(_minutes(connection)),
+        tuple(_modifiers(connection)),
     )
+
+
+def _aliases(connection: Connection) -> dict[str | None, dict[tuple[str, str], tuple[Alias, ...]]]:
+    """Give every word by trust, the newest of one word first."""
+    found: dict[str | None, dict[tuple[str, str], tuple[Alias, ...]]] = {}
+    for row in connection.execute(_ALIASES):
+        words = found.setdefault(row.trust_ods, {})
+        one = Alias(row.exam_code, row.valid_from, row.valid_to, row.id)
+        words[row.kind, row.value] = (one, *words.get((row.kind, row.value), ()))
+    return found
+
+
+def _minutes(connection: Connection) -> list[MinutesRule]:
+    return [
+        MinutesRule(
+            code=row.code,
+            modality=row.modality,
+            minutes=row.minutes,
+            valid_from=row.valid_from,
+            valid_to=row.valid_to,
+            exam_codes=frozenset(row.exam_codes) if row.exam_codes else None,
+            body_regions=frozenset(row.body_regions) if row.body_regions else None,
+        )
+        for row in connection.execute(select(minutes_rule).order_by(minutes_rule.c.code, minutes_rule.c.valid_from))
+    ]
+
+
+def _modifiers(connection: Connection) -> list[Modifier]:
+    return [
+        Modifier(ModifierKind(row.kind), row.percent, row.valid_from, row.valid_to, row.below_years)
+        for row in connection.execute(
+            select(minutes_modifier).order_by(minutes_modifier.c.kind, minutes_modifier.c.valid_from)
+        )
+    ]
 
 
 def exam_of(row: Row[Any]) -> Exam:
     """Give the exam that a row has, with the columns of `exam`."""
     return Exam(
-        row.code,
-        row.description,
-        row.modality,
-        row.subspecialty,
-        row.reporting_minutes,
-        row.ionising,
-        row.snomed_code,
+        code=row.code,
+        description=row.description,
+        modality=row.modality,
+        subspecialty=row.subspecialty,
+        reporting_minutes=row.reporting_minutes,
+        ionising=row.ionising,
+        snomed_code=row.snomed_code,
+        snomed_description=row.snomed_description,
+        body_region=row.body_region,
+        valid_from=row.valid_from,
+        valid_to=row.valid_to,
+        trust=row.trust_ods,
+        version=row.version,
     )
 
 
@@ -180,3 +215,6 @@ def profile_id_of(connection: Connection, wanted: Profile, ionising: Sequence[bo
 def exam_group_codes(connection: Connection) -> dict[int, tuple[str, ...]]:
     """Give the exam codes of every group there ever was."""
     return {row.id: tuple(row.exam_codes) for row in connection.execute(select(exam_group))}
+
+
+_ALIASES = text("SELECT id, trust_ods, kind, value, exam_code, valid_from, valid_to FROM exam_aliases()")

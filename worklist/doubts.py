@@ -5,6 +5,7 @@ The same doubt met again counts on the open row instead of making another.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
@@ -101,6 +102,22 @@ def close_doubts(connection: Connection, item_id: int, kind: str, *, by: str, ou
         )
         .values(closed_at=func.radpool_now(), closed_by=by, outcome=outcome)
     ).rowcount
+
+
+def close_other_doubts(
+    connection: Connection, item_id: int, kind: str, details: Collection[str], *, by: str, outcome: str
+) -> None:
+    """Close an item's open exceptions of one kind whose reasons are none of `details`."""
+    connection.execute(
+        update(worklist_exception)
+        .where(
+            worklist_exception.c.item_id == item_id,
+            worklist_exception.c.kind == kind,
+            worklist_exception.c.detail.not_in([detail[:300] for detail in details]),
+            worklist_exception.c.closed_at.is_(None),
+        )
+        .values(closed_at=func.radpool_now(), closed_by=by, outcome=outcome)
+    )
 
 
 def list_doubts(

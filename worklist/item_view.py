@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, or_, select
 
+from worklist.db.tables.catalogue import exam_as_sent
 from worklist.db.tables.home_reading import home_reading
 from worklist.db.tables.life import clock_pause
 from worklist.db.tables.network import exam, ris
@@ -48,11 +49,18 @@ class OrderView:
 
 @dataclass(frozen=True, slots=True)
 class ExamView:
-    """An exam as the catalogue knows it; `code` None: not mapped, the description is as sent."""
+    """An exam as the catalogue knows it; `code` None: not mapped, the description as sent if the viewer may see it.
+
+    `mapped_by` says which statement mapped it, or why none did; `version` by which version of the catalogue's row,
+    `mapping_id` by which of the trust's own words. `minutes_by` says whose minutes it is valued at.
+    """
 
     code: str | None
     description: str | None
     mapped_by: str
+    version: int | None
+    mapping_id: int | None
+    minutes_by: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,14 +211,25 @@ def read_items(connection: Connection, ids: Sequence[int]) -> list[ItemView]:
 def _exams(connection: Connection, ids: Sequence[int]) -> dict[int, list[ExamView]]:
     found: dict[int, list[ExamView]] = defaultdict(list)
     rows = connection.execute(
-        select(item_exam, exam.c.description)
+        select(item_exam, exam.c.description, exam_as_sent.c.description.label("words"), exam_as_sent.c.code)
         .outerjoin(exam, exam.c.code == item_exam.c.exam_code)
+        .outerjoin(
+            exam_as_sent,
+            (exam_as_sent.c.item_id == item_exam.c.item_id) & (exam_as_sent.c.position == item_exam.c.position),
+        )
         .where(item_exam.c.item_id.in_(ids))
         .order_by(item_exam.c.item_id, item_exam.c.position)
     )
     for row in rows:
         found[row.item_id].append(
-            ExamView(row.exam_code, row.description or row.description_as_sent or row.code_as_sent, row.mapped_by)
+            ExamView(
+                row.exam_code,
+                row.description or row.words or row.code,
+                row.mapped_by,
+                row.exam_version,
+                row.alias_id,
+                row.minutes_by,
+            )
         )
     return found
 

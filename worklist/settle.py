@@ -9,17 +9,21 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from worklist import audit
+from worklist.catalogue import rules_in_force
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.announced import forced_completion
-from worklist.db.tables.network import exam
-from worklist.db.tables.work import item, item_exam, item_study, order_identity, patient, reading, study
+from worklist.db.tables.catalogue import exam_as_sent
+from worklist.db.tables.work import item, item_study, order_identity, patient, reading, study
 from worklist.doubts import close_doubts
+from worklist.exam_codes import MappedExam
 from worklist.intake.accessions import item_of_accession, lock_accession
 from worklist.intake.completeness import CompletedBy
 from worklist.intake.completion import complete_study, hold_cut, work_out
+from worklist.intake.item_facts import PERSON
+from worklist.intake.item_writing import write_exams
 from worklist.intake.patients import can_be_patient_of
 from worklist.item import ForbiddenMove, ItemState, Move
 from worklist.moves import UnknownItem, append_item_event, lock_item, make_move
@@ -69,31 +73,15 @@ def classify(connection: Connection, actor: str, item_id: int, exam_codes: Seque
     hold_cut(connection)
     row = lock_item(connection, item_id)
     view_as(connection, Viewer(trust=row.trust_ods))
-    known = set(connection.scalars(select(exam.c.code).where(exam.c.code.in_(exam_codes))))
+    known = {one.code: one for one in rules_in_force(connection).exams if one.trust in (None, row.trust_ods)}
     for code in exam_codes:
         if code not in known:
             raise UnknownExam(code)
     sent = connection.execute(
-        select(item_exam.c.code_as_sent, item_exam.c.description_as_sent)
-        .where(item_exam.c.item_id == item_id)
-        .order_by(item_exam.c.position)
-        .limit(1)
+        select(exam_as_sent).where(exam_as_sent.c.item_id == item_id).order_by(exam_as_sent.c.position).limit(1)
     ).one_or_none()
-    connection.execute(delete(item_exam).where(item_exam.c.item_id == item_id))
-    connection.execute(
-        insert(item_exam),
-        [
-            {
-                "item_id": item_id,
-                "position": position,
-                "exam_code": code,
-                "code_as_sent": sent.code_as_sent if sent else None,
-                "description_as_sent": sent.description_as_sent if sent else None,
-                "mapped_by": "person",
-            }
-            for position, code in enumerate(exam_codes)
-        ],
-    )
+    as_sent = (sent.code, sent.description, PERSON, sent.scheme) if sent else (None, None, PERSON)
+    write_exams(connection, row, [MappedExam(known[code], *as_sent) for code in exam_codes])
     work_out(connection, item_id)
     append_item_event(
         connection, lock_item(connection, item_id), "item.classified", dimensions={"exams": list(exam_codes)}

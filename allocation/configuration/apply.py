@@ -21,30 +21,22 @@ from allocation.configuration.references import Known, check_references
 from allocation.configuration.rows import put_rows, words
 from allocation.configuration.sources import Source
 from allocation.configuration.standing import add_rate_cards, add_scopes
+from allocation.exam_catalogue.words import NOT_IONISING
 from allocation.workforce import rebuild_index
 from worklist import audit, events
 from worklist.catalogue import rules_in_force
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.alerts import alert_timer
+from worklist.db.tables.catalogue import minutes_modifier, minutes_rule
 from worklist.db.tables.life import act_reason, pause_rule
-from worklist.db.tables.network import (
-    config_version,
-    exam,
-    exam_alias,
-    not_offered_rule,
-    ris,
-    source,
-    target_rule,
-    trust,
-)
+from worklist.db.tables.network import config_version, exam, not_offered_rule, ris, source, target_rule, trust
 from worklist.db.tables.pay import outsource_price
 from worklist.db.tables.people import engagement, reporter, scope_of_practice
-from worklist.exam_codes import normal
+from worklist.exam_codes import AliasKind, normal
+from worklist.exam_mappings import Word, state_word
 from worklist.intake.completion import CUT_LOCK, work_out
 from worklist.intake.offering import to_reconsider
-
-#: Modalities without ionising radiation; all others fall under IR(ME)R 2017.
-_NOT_IONISING = frozenset({"MR", "US", "OP", "ES"})
+from worklist.intake.remapping import ask_to_work_out_unmapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +60,7 @@ def apply(connection: Connection, read: ReadNetwork, *, by: str) -> Applied:
     _refuse(check_references(read, _known(connection)))
     network = read.network
     before = frozenset(rules_in_force(connection).not_offered)
-    _network_rows(connection, network)
+    _network_rows(connection, network, by)
     _refuse([*add_scopes(connection, read), *add_rate_cards(connection, read)])
     for row in network.reporter:
         put_reporter(connection, row)
@@ -78,6 +70,8 @@ def apply(connection: Connection, read: ReadNetwork, *, by: str) -> Applied:
     changed = before ^ frozenset(rules_in_force(connection).not_offered)
     worked_out = _work_out_again(connection, {rule.trust for rule in changed}) if changed else 0
     rebuild_index(connection)
+    if network.exam or network.exam_alias or network.minutes_rule or network.minutes_modifier:
+        ask_to_work_out_unmapped(connection, "configuration")
     rows = {name: len(getattr(network, name)) for name in Network.model_fields if getattr(network, name)}
     events.append(connection, "configuration.imported", dimensions={"rows": rows})
     audit.append(connection, by, "configuration imported", detail={"rows": rows})
@@ -146,7 +140,7 @@ def _source_values(row: Source) -> dict[str, Any]:
     }
 
 
-def _network_rows(connection: Connection, network: Network) -> None:
+def _network_rows(connection: Connection, network: Network, by: str) -> None:
     put_rows(connection, trust, ["ods_code"], [{"ods_code": row.ods_code, "name": row.name} for row in network.trust])
     put_rows(
         connection,
@@ -164,16 +158,28 @@ def _network_rows(connection: Connection, network: Network) -> None:
         connection,
         exam,
         ["code"],
-        [{**row.model_dump(), "ionising": row.modality not in _NOT_IONISING} for row in network.exam],
+        [{**row.model_dump(), "ionising": row.modality not in NOT_IONISING} for row in network.exam],
     )
+    for alias in network.exam_alias:
+        word = Word(alias.trust, AliasKind(alias.kind), normal(alias.value))
+        state_word(connection, word, alias.exam, by=by, valid_from=alias.valid_from)
+    view_as(connection, Viewer())
     put_rows(
         connection,
-        exam_alias,
-        ["trust_ods", "kind", "value"],
+        minutes_rule,
+        ["code", "valid_from"],
         [
-            {"trust_ods": row.trust, "kind": row.kind, "value": normal(row.value), "exam_code": row.exam}
-            for row in network.exam_alias
+            {
+                **row.model_dump(exclude={"id", "exam_codes", "body_regions"}),
+                "code": row.id,
+                "exam_codes": words(row.exam_codes),
+                "body_regions": words(row.body_regions),
+            }
+            for row in network.minutes_rule
         ],
+    )
+    put_rows(
+        connection, minutes_modifier, ["kind", "valid_from"], [row.model_dump() for row in network.minutes_modifier]
     )
     put_rows(
         connection,

@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from allocation.configuration.row import Code, Modality, Moment, OdsCode, Row, SpanText, Words, Years
+from allocation.configuration.exams import Exam, ExamAlias, MinutesModifier, MinutesRule
+from allocation.configuration.row import Code, Modality, Moment, OdsCode, Region, Row, SpanText, Words, Years, in_order
 from allocation.configuration.sources import Source
 from worklist.alerts import AlertKind
 from worklist.not_offered import NotOfferedReason
@@ -50,33 +51,6 @@ class Ris(Row):
         if self.locks is not Locks.UNPROTECTED and self.host is None:
             raise ValueError("`locks` are told by messages: give the `host` and `port` that take them")
         return self
-
-
-class Exam(Row):
-    """An exam of the catalogue; `reporting_minutes` is what one is valued at."""
-
-    code: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{2,16}$")]
-    description: Words
-    modality: Modality
-    body_region: Words
-    subspecialty: Words
-    laterality: Literal["none", "left", "right", "bilateral"] = "none"
-    reporting_minutes: Annotated[Decimal, Field(gt=0, le=600, decimal_places=2)]
-    snomed_code: str | None = None
-    confidence: Literal["seen", "likely", "unsure", "confirmed"]
-    source: Words
-    confirmed_by: Words | None = None
-    valid_from: date
-    valid_to: date | None = None
-
-
-class ExamAlias(Row):
-    """A trust's own code or exact description for an exam; without `trust` it is everyone's."""
-
-    kind: Literal["code", "description"]
-    value: Words
-    exam: Code
-    trust: OdsCode | None = None
 
 
 class Target(Row):
@@ -121,7 +95,7 @@ class NotOffered(Row):
     def _says_what(self) -> Self:
         if not (self.modalities or self.exam_codes or self.settings):
             raise ValueError("what is not offered needs `modalities`, `exam_codes` or `settings`")
-        _in_order(self.valid_from, self.valid_to, "valid_from", "valid_to")
+        in_order(self.valid_from, self.valid_to, "valid_from", "valid_to")
         return self
 
 
@@ -195,8 +169,8 @@ class Scope(Row):
     def _covers_something(self) -> Self:
         if not (self.exam_codes or self.regions or self.classifies_unmapped):
             raise ValueError("a scope needs `exam_codes`, `regions` or `classifies_unmapped`")
-        _in_order(self.min_age_years, self.max_age_years, "min_age_years", "max_age_years")
-        _in_order(self.valid_from, self.valid_until, "valid_from", "valid_until")
+        in_order(self.min_age_years, self.max_age_years, "min_age_years", "max_age_years")
+        in_order(self.valid_from, self.valid_until, "valid_from", "valid_until")
         return self
 
 
@@ -348,6 +322,8 @@ class Network(Row):
     ris: tuple[Ris, ...] = ()
     exam: tuple[Exam, ...] = ()
     exam_alias: tuple[ExamAlias, ...] = ()
+    minutes_rule: tuple[MinutesRule, ...] = ()
+    minutes_modifier: tuple[MinutesModifier, ...] = ()
     target: tuple[Target, ...] = ()
     not_offered: tuple[NotOffered, ...] = ()
     act_reason: tuple[ActReason, ...] = ()
@@ -358,8 +334,3 @@ class Network(Row):
     session: tuple[Session, ...] = ()
     rate_card: tuple[RateCard, ...] = ()
     outsource_price: tuple[OutsourcePrice, ...] = ()
-
-
-def _in_order(first: Any, last: Any, first_name: str, last_name: str) -> None:
-    if first is not None and last is not None and last < first:
-        raise ValueError(f"`{last_name}` lies before `{first_name}`")

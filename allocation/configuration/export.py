@@ -20,6 +20,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "ris": ("sending_facility",),
     "exam": ("code",),
     "exam_alias": ("trust", "kind", "value"),
+    "minutes_rule": ("id", "valid_from"),
+    "minutes_modifier": ("kind", "valid_from"),
     "target": ("id", "valid_from"),
     "not_offered": ("id", "valid_from"),
     "act_reason": ("act", "code"),

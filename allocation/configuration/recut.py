@@ -24,7 +24,13 @@ def recut(connection: Connection) -> int:
     narrower = connection.execute(select(scope_grant.c.min_age_years, scope_grant.c.max_age_years)).all()
     terms = [ScopeTerms(frozenset(one.exam_codes), one.min_age_years, one.max_age_years) for one in scopes]
     ages = [ScopeTerms(frozenset(), one.min_age_years, one.max_age_years) for one in narrower]
-    ionising = {one.code: one.ionising for one in connection.execute(select(exam.c.code, exam.c.ionising))}
+    named = {code for one in terms for code in one.exam_codes}
+    # one without a scope group that no scope names stays out, and so is unmapped work: whoever classifies may read it
+    ionising = {
+        one.code: one.ionising
+        for one in connection.execute(select(exam.c.code, exam.c.ionising, exam.c.subspecialty))
+        if one.subspecialty is not None or one.code in named
+    }
     group_of_exam: dict[str, int] = {}
     for codes in exam_groups(ionising, terms):
         number = _group_id(connection, codes, ionising=ionising[codes[0]])

@@ -51,6 +51,9 @@ def _duplicates(network: Network) -> Iterator[Place]:
         ("exam_alias",), "value", ((row.trust, row.kind, normal(row.value)) for row in network.exam_alias)
     )
     yield from _twice(("target",), "id", ((row.id, row.valid_from) for row in network.target))
+    yield from _twice(("minutes_rule",), "id", ((row.id, row.valid_from) for row in network.minutes_rule))
+    modifiers = ((row.kind.value, row.valid_from) for row in network.minutes_modifier)
+    yield from _twice(("minutes_modifier",), "kind", modifiers)
     yield from _twice(("not_offered",), "id", ((row.id, row.valid_from) for row in network.not_offered))
     yield from _twice(("act_reason",), "code", ((row.act, row.code) for row in network.act_reason))
     yield from _twice(("pause",), "id", ((row.id, row.valid_from) for row in network.pause))
@@ -103,10 +106,12 @@ def _exams(network: Network, known: Known) -> Iterator[Place]:
     exams = known.exams | {row.code for row in network.exam}
     named: list[tuple[tuple[str | int, ...], str]] = []
     named += [(("exam_alias", n, "exam"), row.exam) for n, row in enumerate(network.exam_alias)]
+    for n, rule in enumerate(network.minutes_rule):
+        named += [(("minutes_rule", n, "exam_codes", m), code) for m, code in enumerate(rule.exam_codes or ())]
     for n, target in enumerate(network.target):
         named += [(("target", n, "exam_codes", m), code) for m, code in enumerate(target.exam_codes or ())]
-    for n, rule in enumerate(network.not_offered):
-        named += [(("not_offered", n, "exam_codes", m), code) for m, code in enumerate(rule.exam_codes or ())]
+    for n, kept_back in enumerate(network.not_offered):
+        named += [(("not_offered", n, "exam_codes", m), code) for m, code in enumerate(kept_back.exam_codes or ())]
     for n, scope in enumerate(network.scope):
         named += [(("scope", n, "exam_codes", m), code) for m, code in enumerate(scope.exam_codes)]
     for n, card in enumerate(network.rate_card):

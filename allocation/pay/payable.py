@@ -18,7 +18,7 @@ from allocation.pay.pricing import PricedExam
 from allocation.session import SessionKind
 from worklist.db.tables.claims import claim
 from worklist.db.tables.people import reporting_session
-from worklist.intake.item_writing import UNMAPPED_MINUTES
+from worklist.valuation import UNMAPPED_MINUTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,7 @@ def _first_opened(connection: Connection, claimed: Row[Any]) -> datetime:
 
 
 _EXAMS = text(
-    "SELECT e.code, e.modality, e.reporting_minutes FROM item_exam ie LEFT JOIN exam e ON e.code = ie.exam_code"
+    "SELECT e.code, e.modality, coalesce(ie.reporting_minutes, e.reporting_minutes) AS reporting_minutes"
+    " FROM item_exam ie LEFT JOIN exam e ON e.code = ie.exam_code"
     " WHERE ie.item_id = :item ORDER BY ie.position"
 )

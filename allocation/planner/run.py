@@ -212,7 +212,9 @@ _WAITING = text(
     SELECT r.id, r.item_id, r.profile_id, r.trust_ods, p.ionising, i.modality, r.purpose, r.for_radiologist,
            r.due_at, r.reporting_minutes,
            (SELECT e.subspecialty FROM item_exam ie JOIN exam e ON e.code = ie.exam_code
-            WHERE ie.item_id = r.item_id ORDER BY e.reporting_minutes DESC, e.code LIMIT 1) AS subspecialty
+            WHERE ie.item_id = r.item_id
+            ORDER BY coalesce(ie.reporting_minutes, e.reporting_minutes) DESC NULLS LAST, e.code
+            LIMIT 1) AS subspecialty
     FROM reading r JOIN profile p ON p.id = r.profile_id JOIN item i ON i.id = r.item_id
     WHERE r.state = 'open' AND r.free_from <= radpool_now() AND NOT EXISTS (
       SELECT FROM home_reading h WHERE h.item_id = i.id AND h.being_read AND h.until > radpool_now()

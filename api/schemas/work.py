@@ -28,13 +28,16 @@ class Body(BaseModel):
 
 
 class Exam(BaseModel):
-    """An exam; `code` null: not mapped, the description is as sent."""
+    """An exam; `code` null: not mapped, the description is as sent, for those who may see it."""
 
     model_config = ConfigDict(from_attributes=True)
 
     code: str | None
     description: str | None
-    mapped_by: str
+    mapped_by: str = Field(description="which statement mapped it, or why none did")
+    version: int | None = Field(description="version of the catalogue's row that it was mapped by")
+    mapping_id: int | None = Field(description="the trust's own word that mapped it")
+    minutes_by: str | None = Field(description="whose minutes it is valued at: `network`, a minutes rule, or `none`")
 
 
 class ItemException(BaseModel):

@@ -37,6 +37,7 @@ def demonstration_rota() -> tuple[Shift, ...]:
 PARTS = (
     ("worklist", "trusts.toml"),
     ("worklist", "catalogue.toml"),
+    ("worklist", "minutes.toml"),
     ("worklist", "targets.toml"),
     ("allocation", "scopes.toml"),
     ("allocation", "radiologists.toml"),

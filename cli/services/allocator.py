@@ -20,6 +20,7 @@ from cli.running import Given, service
 from worklist import events
 from worklist.alerting import escalate_overdue
 from worklist.clock import now
+from worklist.intake.remapping import work_out_noted
 from worklist.local_time import LONDON
 from worklist.wakeups import Wakeups, listening
 
@@ -58,9 +59,10 @@ class Allocator:
         self._planned_up_to = 0
 
     def step(self) -> None:
-        """Do one turn: lapsed leases, overdue alerts, pay, the index on a new day, a plan."""
+        """Do one turn: lapsed leases, overdue alerts, items that a mapping changed, pay, the index, a plan."""
         return_lapsed(self._engine)
         escalate_overdue(self._engine)
+        work_out_noted(self._engine)
         while events.consume(self._engine, ledger.CONSUMER, ledger.post):
             pass
         self._keep_index()

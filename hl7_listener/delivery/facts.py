@@ -13,6 +13,7 @@ from hl7_listener.delivery.line import Taken
 from hl7_listener.delivery.writing import Exam, Patient, Person, Telling, Words
 from worklist import audit
 from worklist.db.engine import Viewer, view_as
+from worklist.db.tables.catalogue import exam_as_sent
 from worklist.db.tables.claims import report, report_text
 from worklist.db.tables.network import exam
 from worklist.db.tables.people import registration, reporter
@@ -94,16 +95,24 @@ def _exams(connection: Connection, item_id: int, ordered: list[list[str]] | None
     """Give the exams as the RIS ordered them, else as the catalogue knows them, else as the images named them."""
     if ordered:
         return tuple(Exam(code, words, scheme) for code, scheme, words in ordered)
+    as_sent = (exam_as_sent.c.item_id == item_exam.c.item_id) & (exam_as_sent.c.position == item_exam.c.position)
     rows = connection.execute(
-        select(item_exam, exam.c.description)
+        select(
+            item_exam.c.exam_code,
+            exam.c.description,
+            exam_as_sent.c.code.label("code_as_sent"),
+            exam_as_sent.c.scheme.label("scheme_as_sent"),
+            exam_as_sent.c.description.label("description_as_sent"),
+        )
         .outerjoin(exam, exam.c.code == item_exam.c.exam_code)
+        .outerjoin(exam_as_sent, as_sent)
         .where(item_exam.c.item_id == item_id)
         .order_by(item_exam.c.position)
     )
     return tuple(
         Exam(row.exam_code, row.description, "NICIP")
         if row.exam_code is not None
-        else Exam(row.code_as_sent or "", row.description_as_sent or "", "")
+        else Exam(row.code_as_sent or "", row.description_as_sent or "", row.scheme_as_sent or "")
         for row in rows
     )
 

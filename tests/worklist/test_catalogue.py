@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import event, text
 
 from tests.conftest import Database
-from worklist.catalogue import rules_in_force
+from worklist.catalogue import Rules, rules_in_force
+from worklist.exam_codes import Catalogue, map_exams
 
 DAY = date(2026, 6, 10)
 
@@ -17,8 +18,12 @@ DAY = date(2026, 6, 10)
     "change",
     [
         "UPDATE exam SET reporting_minutes = 99",
-        "INSERT INTO exam_alias (kind, value, exam_code) SELECT 'description', 'a new word', min(code) FROM exam",
-        "DELETE FROM exam_alias",
+        "INSERT INTO exam_alias (kind, value, exam_code, opened_by, reason)"
+        " SELECT 'description', 'a new word', min(code), 'test', 'test' FROM exam",
+        "UPDATE exam_alias SET valid_to = '2026-06-09', closed_at = radpool_now(), closed_by = 'test'",
+        "INSERT INTO minutes_rule (code, modality, minutes, confidence, source, valid_from)"
+        " VALUES ('xr', 'XR', 2, 'proposed', 'test', '2020-01-01')",
+        "UPDATE minutes_modifier SET percent = 70",
         "UPDATE target_rule SET source = 'another'",
         "INSERT INTO profile_cut (age_cuts, group_of_exam) VALUES ('{0,7}', '{}')",
     ],
@@ -31,12 +36,7 @@ def test_a_change_of_any_of_them_is_seen_by_the_next_transaction(network: Databa
     with network.app.begin() as connection:
         after = rules_in_force(connection)
         assert after is not before
-        assert (after.exams, after.aliases, after.targets, after.cut) != (
-            before.exams,
-            before.aliases,
-            before.targets,
-            before.cut,
-        ) or change.startswith("DELETE")
+        assert told(after) != told(before) or "UPDATE exam_alias" in change  # the small network has no words
         assert rules_in_force(connection) is after
 
 
@@ -44,7 +44,7 @@ def test_a_change_that_is_rolled_back_leaves_them_and_is_not_kept(network: Datab
     with network.app.connect() as connection:
         before = rules_in_force(connection)
         connection.execute(text("UPDATE exam SET reporting_minutes = 99"))
-        assert {one.exam.reporting_minutes for one in rules_in_force(connection).exams} == {99}
+        assert {one.reporting_minutes for one in rules_in_force(connection).exams} == {99}
         connection.rollback()
         assert rules_in_force(connection).version == before.version
         assert rules_in_force(connection).exams == before.exams
@@ -73,14 +73,23 @@ def test_the_catalogue_of_a_day_has_what_is_in_force_then_and_the_words_of_the_t
         connection.execute(text("UPDATE exam SET valid_to = '2026-06-09' WHERE code = :code"), {"code": second})
         connection.execute(
             text(
-                "INSERT INTO exam_alias (trust_ods, kind, value, exam_code) VALUES"
-                " (NULL, 'description', 'word', :first), ('RXA', 'description', 'word', :second)"
+                "INSERT INTO exam_alias (trust_ods, kind, value, exam_code, opened_by, reason) VALUES"
+                " (NULL, 'description', 'WORD', :first, 'test', 'test'),"
+                " ('RXA', 'description', 'WORD', :second, 'test', 'test')"
             ),
             {"first": first, "second": second},
         )
     with network.app.begin() as connection:
         rules = rules_in_force(connection)
-    assert second in rules.catalogue("RXA", date(2026, 6, 9)).exams
-    assert second not in rules.catalogue("RXA", DAY).exams
-    assert rules.catalogue("RXA", DAY).aliases["description", "word"] == second
-    assert rules.catalogue("RXB", DAY).aliases["description", "word"] == first
+    assert mapped(rules.catalogue("RXA"), date(2026, 6, 9)) == second
+    assert mapped(rules.catalogue("RXA"), DAY) is None
+    assert mapped(rules.catalogue("RXB"), DAY) == first
+
+
+def told(rules: Rules) -> tuple[object, ...]:
+    return rules.exams, rules.aliases, rules.targets, rules.cut, rules.minutes, rules.modifiers
+
+
+def mapped(catalogue: Catalogue, on: date) -> str | None:
+    (found,) = map_exams([], [], "Word", [], catalogue, on)
+    return found.exam.code if found.exam else None

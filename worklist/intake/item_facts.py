@@ -7,7 +7,7 @@ is the same throughout: a person, then the order, then the headers.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -16,9 +16,10 @@ from sqlalchemy import Connection, Row, select, text
 from worklist.catalogue import Rules, exam_of
 from worklist.clock_pauses import pauses_of
 from worklist.db.tables.announced import exam_end
+from worklist.db.tables.catalogue import exam_as_sent
 from worklist.db.tables.network import exam, source
 from worklist.db.tables.work import item_exam, item_order, item_study, patient, study, study_identity
-from worklist.exam_codes import Catalogue, MappedExam, map_exams, normal, uk_modality
+from worklist.exam_codes import Catalogue, Exam, MappedExam, map_exams, normal, uk_modality
 from worklist.identity import age_at
 from worklist.intake.evidence import step_ends
 from worklist.intake.facts import codes, merge_all
@@ -27,6 +28,7 @@ from worklist.intake.study import Code
 from worklist.local_time import LONDON, LocalTime
 from worklist.pauses import Pause
 from worklist.turnaround import ClockStart, Setting, Urgency, clock_start
+from worklist.valuation import Valued
 
 #: What stands in `item_exam.mapped_by` where a person said which exam it is.
 PERSON = "person"
@@ -46,13 +48,14 @@ class ItemFacts:
     """What is known of an item; None is not known.
 
     `image_modalities` are those of the images, by their UK labels. `exams_written` are the exams as they stand with
-    the item. `exam_date` is the local date of the examination, `clock_start_at` and `needed_by_at` aware UTC,
-    `preliminary_at` is when the first preliminary report was given that still stands.
-    `birth_dates_differ` says that the sources contradict each other, for which reason no age is known.
+    the item, `values_written` what each is valued at. `exam_date` is the local date of the examination,
+    `clock_start_at` and `needed_by_at` aware UTC, `preliminary_at` is when the first preliminary report was given that
+    still stands. `birth_dates_differ` says that the sources contradict each other, for which reason no age is known.
     """
 
     exams: tuple[MappedExam, ...]
     exams_written: tuple[MappedExam, ...]
+    values_written: tuple[Valued | None, ...]
     modality: str | None
     image_modalities: tuple[str, ...]
     age_years: int | None
@@ -82,12 +85,13 @@ def facts_of_item(connection: Connection, row: Row[Any], rules: Rules) -> ItemFa
     believed = [stated for stated in facts.get("study_date", ()) if stated <= latest.isoformat()]
     exam_date = date.fromisoformat(min(believed)) if believed else start.at.astimezone(LONDON).date()
     written = _written(connection, row.id)
-    classified = tuple(one for one in written if one.mapped_by == PERSON)
-    exams = classified or _mapped(rules.catalogue(row.trust_ods, exam_date), order, facts)
+    classified = tuple(one for one, _ in written if one.mapped_by == PERSON)
+    exams = classified or _mapped(rules.catalogue(row.trust_ods), exam_date, order, facts)
     birth_dates = _birth_dates(connection, row, order, studies)
     return ItemFacts(
         exams=exams,
-        exams_written=written,
+        exams_written=tuple(one for one, _ in written),
+        values_written=tuple(value for _, value in written),
         modality=_modality(exams, facts.get("modality", ())),
         image_modalities=tuple(sorted({uk_modality(one) for one in facts.get("modality", ())})),
         age_years=_age(birth_dates, exam_date, facts),
@@ -149,21 +153,53 @@ def _stated_by_headers(row: Row[Any]) -> LocalTime | None:
     )
 
 
-def _written(connection: Connection, item_id: int) -> tuple[MappedExam, ...]:
+def _written(connection: Connection, item_id: int) -> list[tuple[MappedExam, Valued | None]]:
     """Give the exams as they stand with the item; those of a person may be of any age of the catalogue."""
     rows = connection.execute(
-        select(item_exam, exam)
+        select(
+            exam,
+            exam_as_sent.c.code.label("code_as_sent"),
+            exam_as_sent.c.scheme.label("scheme_as_sent"),
+            exam_as_sent.c.description.label("description_as_sent"),
+            item_exam.c.mapped_by,
+            item_exam.c.alias_id,
+            item_exam.c.exam_version,
+            item_exam.c.reporting_minutes.label("valued_at"),
+            item_exam.c.minutes_by,
+        )
+        .select_from(item_exam)
         .outerjoin(exam, exam.c.code == item_exam.c.exam_code)
+        .outerjoin(
+            exam_as_sent,
+            (exam_as_sent.c.item_id == item_exam.c.item_id) & (exam_as_sent.c.position == item_exam.c.position),
+        )
         .where(item_exam.c.item_id == item_id)
         .order_by(item_exam.c.position)
     )
-    return tuple(
-        MappedExam(exam_of(row) if row.code else None, row.code_as_sent, row.description_as_sent, row.mapped_by)
+    return [
+        (
+            MappedExam(
+                _as_mapped(row) if row.code else None,
+                row.code_as_sent,
+                row.description_as_sent,
+                row.mapped_by,
+                row.scheme_as_sent,
+                row.alias_id,
+            ),
+            None if row.valued_at is None else Valued(row.valued_at, row.minutes_by),
+        )
         for row in rows
-    )
+    ]
 
 
-def _mapped(catalogue: Catalogue, order: Row[Any] | None, facts: Mapping[str, Any]) -> tuple[MappedExam, ...]:
+def _as_mapped(row: Row[Any]) -> Exam:
+    """Give the exam under the version that it was mapped by; one that a person said is always the newest."""
+    known = exam_of(row)
+    by_person = row.mapped_by == PERSON
+    return known if by_person or row.exam_version is None else replace(known, version=row.exam_version)
+
+
+def _mapped(catalogue: Catalogue, on: date, order: Row[Any] | None, facts: Mapping[str, Any]) -> tuple[MappedExam, ...]:
     ordered = [Code(*packed) for packed in order.exams] if order else []
     in_words = [code.meaning for code in ordered if not code.value and code.meaning]
     return map_exams(
@@ -172,6 +208,7 @@ def _mapped(catalogue: Catalogue, order: Row[Any] | None, facts: Mapping[str, An
         min(in_words, default=None) or min(facts.get("description", ()), default=None),
         facts.get("modality", ()),
         catalogue,
+        on,
     )
 
 

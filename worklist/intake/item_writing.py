@@ -6,25 +6,23 @@ It must not gather facts (`worklist.intake.item_facts` does) nor move the item.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, update
 
 from worklist.bank_holidays import england_bank_holidays
 from worklist.catalogue import Rules, profile_id_of, rules_in_force
+from worklist.db.tables.catalogue import exam_as_sent
 from worklist.db.tables.work import item, item_exam
-from worklist.doubts import close_doubts, open_doubt
-from worklist.exam_codes import MappedExam, accession_minutes
+from worklist.doubts import close_doubts, close_other_doubts, open_doubt
+from worklist.exam_codes import MappedExam, Unmapped
 from worklist.intake.item_facts import ItemFacts, facts_of_item
 from worklist.intake.offering import is_out_of_hand
 from worklist.item import ItemState
 from worklist.not_offered import NotOfferedRule, OfferedExam, OfferFacts, not_offered
 from worklist.profile import profile_of
 from worklist.turnaround import TurnaroundFacts, check_due, due
-
-#: What an exam that nobody has classified yet is valued at, in reporting minutes.
-UNMAPPED_MINUTES = Decimal(15)
+from worklist.valuation import Valued, accession_minutes, minutes_of_exam
 
 
 def write_facts(connection: Connection, row: Row[Any], facts: ItemFacts | None = None) -> Row[Any]:
@@ -34,11 +32,12 @@ def write_facts(connection: Connection, row: Row[Any], facts: ItemFacts | None =
     """
     rules = rules_in_force(connection)
     facts = facts or facts_of_item(connection, row, rules)
+    valued = tuple(minutes_of_exam(one.exam, rules.minutes, facts.exam_date) for one in facts.exams)
     changed = connection.execute(
-        update(item).where(item.c.id == row.id).values(_values(connection, row, facts, rules)).returning(item)
+        update(item).where(item.c.id == row.id).values(_values(connection, row, facts, rules, valued)).returning(item)
     ).one()
-    if facts.exams != facts.exams_written:
-        _write_exams(connection, row.id, facts)
+    if (facts.exams, valued) != (facts.exams_written, facts.values_written):
+        write_exams(connection, row, facts.exams, valued)
     _doubt_exams(connection, row, facts.exams)
     _doubt_birth_date(connection, row, facts)
     return changed
@@ -55,7 +54,47 @@ def kept_back(row: Row[Any], facts: ItemFacts, rules: Rules) -> NotOfferedRule |
     return not_offered(OfferFacts(row.trust_ods, facts.setting, facts.exam_date, exams), rules.not_offered)
 
 
-def _values(connection: Connection, row: Row[Any], facts: ItemFacts, rules: Rules) -> dict[str, Any]:
+def write_exams(
+    connection: Connection, row: Row[Any], exams: Sequence[MappedExam], valued: Sequence[Valued] | None = None
+) -> None:
+    """Write a locked item's exams in the place of those that stand: as mapped, and what they were called."""
+    for table in (item_exam, exam_as_sent):
+        connection.execute(delete(table).where(table.c.item_id == row.id))
+    connection.execute(
+        insert(item_exam),
+        [
+            {
+                "item_id": row.id,
+                "position": position,
+                "exam_code": one.exam.code if one.exam else None,
+                "mapped_by": one.mapped_by,
+                "exam_version": one.exam.version if one.exam else None,
+                "alias_id": one.alias_id,
+                "reporting_minutes": valued[position].minutes if valued else None,
+                "minutes_by": valued[position].by if valued else None,
+            }
+            for position, one in enumerate(exams)
+        ],
+    )
+    connection.execute(
+        insert(exam_as_sent),
+        [
+            {
+                "item_id": row.id,
+                "position": position,
+                "trust_ods": row.trust_ods,
+                "code": one.code_as_sent,
+                "scheme": one.scheme_as_sent,
+                "description": one.description_as_sent,
+            }
+            for position, one in enumerate(exams)
+        ],
+    )
+
+
+def _values(
+    connection: Connection, row: Row[Any], facts: ItemFacts, rules: Rules, valued: Sequence[Valued]
+) -> dict[str, Any]:
     mapped = [one.exam for one in facts.exams]
     exam_codes = tuple(exam.code if exam else None for exam in mapped)
     known = TurnaroundFacts(
@@ -89,42 +128,38 @@ def _values(connection: Connection, row: Row[Any], facts: ItemFacts, rules: Rule
         "report_due_at": of_report.due_at if checked else None,
         "not_offered_rule": rule.id if rule else None,
         "not_offered_reason": rule.reason.value if rule else None,
-        "reporting_minutes": accession_minutes(facts.exams, unmapped_minutes=UNMAPPED_MINUTES),
+        "reporting_minutes": accession_minutes(
+            [one.minutes for one in valued], rules.modifiers, facts.exam_date, age_years=facts.age_years
+        ),
         "profile_id": profile_id_of(connection, profile, [exam.ionising for exam in mapped if exam]),
     }
 
 
-def _write_exams(connection: Connection, item_id: int, facts: ItemFacts) -> None:
-    if facts.exams_written:
-        connection.execute(delete(item_exam).where(item_exam.c.item_id == item_id))
-    connection.execute(
-        insert(item_exam),
-        [
-            {
-                "item_id": item_id,
-                "position": position,
-                "exam_code": one.exam.code if one.exam else None,
-                "code_as_sent": one.code_as_sent,
-                "description_as_sent": one.description_as_sent,
-                "mapped_by": one.mapped_by,
-            }
-            for position, one in enumerate(facts.exams)
-        ],
-    )
-
-
 def _doubt_exams(connection: Connection, row: Row[Any], exams: Sequence[MappedExam]) -> None:
-    unmapped = [one for one in exams if one.exam is None]
-    if not unmapped:
+    reasons = sorted({_why_unmapped(one) for one in exams if one.exam is None})
+    if not reasons:
         close_doubts(connection, row.id, "unmapped-exam", by="intake", outcome="mapped")
         return
-    for one in unmapped:
-        reason = (
-            "the code's exam needs other images than those that came"
-            if one.mapped_by == "contradicts-images"
-            else "no code or exact description of the catalogue; a duty radiologist classifies it"
-        )
+    close_other_doubts(connection, row.id, "unmapped-exam", reasons, by="intake", outcome="unmapped for another reason")
+    for reason in reasons:
         open_doubt(connection, "unmapped-exam", trust=row.trust_ods, item_id=row.id, detail=reason)
+
+
+def _why_unmapped(one: MappedExam) -> str:
+    """Say why in words of the catalogue: never what was sent."""
+    named = one.named.code if one.named else ""
+    if one.mapped_by == Unmapped.NOT_YET_VALID and one.named:
+        return f"{named} is in the catalogue from {one.named.valid_from}, and the examination was before that"
+    if one.mapped_by == Unmapped.NO_LONGER_VALID and one.named:
+        return f"{named} was in the catalogue to {one.named.valid_to}, and the examination was after that"
+    return _WHY.get(one.mapped_by, _WHY[Unmapped.UNKNOWN])
+
+
+_WHY: dict[str, str] = {
+    Unmapped.UNKNOWN: "no code or exact description of the catalogue; a duty radiologist classifies it",
+    Unmapped.CONTRADICTS_IMAGES: "the code's exam needs other images than those that came",
+    Unmapped.AMBIGUOUS: "the catalogue has two exams of this SNOMED code or description; map it to one of them",
+}
 
 
 def _doubt_birth_date(connection: Connection, row: Row[Any], facts: ItemFacts) -> None:

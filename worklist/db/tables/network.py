@@ -96,9 +96,9 @@ exam = Table(
     Column("description", Text, nullable=False),
     Column("modality", Text, nullable=False),
     Column("body_region", Text, nullable=False),
-    Column("subspecialty", Text, nullable=False),
+    Column("subspecialty", Text, comment="The scope group; null: the network has given none yet."),
     Column("laterality", Text, nullable=False),
-    Column("reporting_minutes", Numeric(6, 2), nullable=False),
+    Column("reporting_minutes", Numeric(6, 2), comment="The network's own; null: the minutes rules give them."),
     Column("snomed_code", Text),
     Column("ionising", Boolean, nullable=False),
     Column("confidence", Text, nullable=False),
@@ -106,20 +106,12 @@ exam = Table(
     Column("confirmed_by", Text),
     Column("valid_from", Date, nullable=False),
     Column("valid_to", Date),
-    comment="The exam catalogue; minutes are the reporting minutes that one exam is valued at.",
-)
-
-exam_alias = Table(
-    "exam_alias",
-    metadata,
-    identity(big=False),
     trust_column(nullable=True),
-    Column("kind", Text, nullable=False),
-    Column("value", Text, nullable=False),
-    Column("exam_code", Text, ForeignKey("exam.code"), nullable=False),
-    one_of("kind", ("code", "description")),
-    UniqueConstraint("trust_ods", "kind", "value", postgresql_nulls_not_distinct=True),
-    comment="A trust's own code or exact description for an exam (upper case, single spaces); null trust: everyone's.",
+    Column("snomed_description", Text, comment="SNOMED's fully specified name."),
+    Column("retired_on", Date, comment="From when it is in no release; valid_to is later by what is allowed."),
+    Column("release_id", Integer, ForeignKey("exam_release.id"), comment="The last release that named it."),
+    Column("version", Integer, nullable=False, server_default=text("1")),
+    comment="The exam catalogue; minutes are the reporting minutes that one exam is valued at.",
 )
 
 target_rule = Table(

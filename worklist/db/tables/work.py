@@ -229,11 +229,15 @@ item_exam = Table(
     Column("item_id", BigInteger, ForeignKey("item.id"), nullable=False),
     Column("position", SmallInteger, nullable=False),
     Column("exam_code", Text, ForeignKey("exam.code"), comment="Null: not mapped."),
-    Column("code_as_sent", Text),
-    Column("description_as_sent", Text),
     Column("mapped_by", Text, nullable=False),
+    Column("exam_version", Integer, comment="Version of the exam's row that it was mapped by."),
+    Column("alias_id", Integer, ForeignKey("exam_alias.id"), comment="The trust's own word that mapped it."),
+    Column("reporting_minutes", Numeric(6, 2), comment="What it is valued at by itself."),
+    Column("minutes_by", Text, comment="Whose minutes: `network`, a minutes rule, or `none`."),
     PrimaryKeyConstraint("item_id", "position"),
-    comment="The exams of an item: as sent, and as the catalogue knows them.",
+    Index("item_exam_alias_idx", "alias_id", postgresql_where=text("alias_id IS NOT NULL")),
+    Index("item_exam_unmapped_idx", "item_id", postgresql_where=text("exam_code IS NULL")),
+    comment="The exams of an item as the catalogue knows them; what they were called stands in exam_as_sent.",
 )
 
 item_study = Table(

@@ -1,0 +1,1 @@
+"""The exam catalogue as files: the national lookup's releases and a trust's own."""
