@@ -137,3 +137,21 @@ def test_who_sees_the_item_of_another_trust_sees_no_word_of_its_unmapped_exam(ap
     assert answered.status_code == 200
     assert "ADAMSMITH" not in answered.text
     assert "ADAMSMITH" in api.as_(Role.PACS_MANAGER, trust="RXA").get(f"/items/{item_id}").text
+
+
+def test_an_answer_that_is_kept_holds_no_word_as_sent_and_is_given_whole_again(api: Served) -> None:
+    item_id = arrive(api.database, exam="ADAMSMITH", accession=None)
+    coordinator = api.as_(Role.COORDINATOR, trust="RXA")
+    first, again = (
+        coordinator.post(
+            f"/items/{item_id}/accession", json={"accession_number": "A77"}, headers={"Idempotency-Key": "one"}
+        )
+        for _ in range(2)
+    )
+    assert first.status_code == 200, first.text
+    assert "ADAMSMITH" in first.text
+    assert first.json() == again.json()
+    with api.database.owner.connect() as connection:
+        kept = connection.scalars(text("SELECT body::text FROM idempotency_key")).all()
+    assert kept
+    assert not any("ADAMSMITH" in one for one in kept)
