@@ -62,7 +62,7 @@ def with_identity(connection: Connection, who: Principal, content: Any) -> Any:
         audit.append(connection, who.name, "item read", items=[views[0].id], detail={"answer": "repeated"})
     seen = item_of(views[0]).model_dump(mode="json", include={*_IDENTITY, "exams"})
     now_seen = seen.pop("exams")
-    if "exams" in shown:
+    if shown is not None and "exams" in shown:
         words = [one["description"] for one in now_seen if one["code"] is None]
         seen["exams"] = _exams_with(shown["exams"], words)
     return _with_item(content, seen)
