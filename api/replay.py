@@ -17,7 +17,7 @@ from worklist import audit
 from worklist.db.tables.log import idempotency_key
 from worklist.item_view import read_items
 
-#: What of an item is identity.
+#: What of an item is identity; what a source called an exam that is not mapped may name people as well.
 _IDENTITY = ("accession_number", "patient", "order")
 
 
@@ -47,7 +47,7 @@ def keep_answer(connection: Connection, who: Principal, key: str, kept: Kept) ->
             key=key,
             request_digest=kept.request_digest,
             status=kept.status,
-            body=_with_item(kept.content, dict.fromkeys(_IDENTITY)),
+            body=_with_item(kept.content, _nothing_of(kept.content)),
         )
     )
 
@@ -60,8 +60,25 @@ def with_identity(connection: Connection, who: Principal, content: Any) -> Any:
         return content
     if views[0].patient is not None:
         audit.append(connection, who.name, "item read", items=[views[0].id], detail={"answer": "repeated"})
-    seen = item_of(views[0]).model_dump(mode="json", include=set(_IDENTITY))
+    seen = item_of(views[0]).model_dump(mode="json", include={*_IDENTITY, "exams"})
+    now_seen = seen.pop("exams")
+    if shown is not None and "exams" in shown:
+        words = [one["description"] for one in now_seen if one["code"] is None]
+        seen["exams"] = _exams_with(shown["exams"], words)
     return _with_item(content, seen)
+
+
+def _nothing_of(content: Any) -> dict[str, Any]:
+    """Give the identities of an answer's item as they are kept: not at all."""
+    shown = _item_in(content)
+    nothing: dict[str, Any] = dict.fromkeys(_IDENTITY)
+    return {**nothing, "exams": _exams_with(shown["exams"], [])} if shown is not None and "exams" in shown else nothing
+
+
+def _exams_with(exams: list[dict[str, Any]], words: list[str | None]) -> list[dict[str, Any]]:
+    """Give exams, those not mapped with these words in their order, or none where there are fewer."""
+    left = iter(words)
+    return [one if one["code"] is not None else {**one, "description": next(left, None)} for one in exams]
 
 
 def _item_in(content: Any) -> dict[str, Any] | None:

@@ -140,6 +140,35 @@ def test_a_dry_run_of_an_import_changes_nothing(server: Server, tmp_path: Path) 
     assert contents(server) != before
 
 
+def test_a_release_of_a_catalogue_is_tried_and_then_imported(server: Server, tmp_path: Path) -> None:
+    file = tmp_path / "lookup.csv"
+    file.write_text("short_code,preferred,sct_fsn,laterality,region,system\nXNEWC,XR New,,,Chest,Barium\n")
+    release = ("--catalogue", "national", "--release", "1", "--released-on", "2026-04-01", "--system", "Barium=RF")
+    before = contents(server)
+    assert "Dry run: nothing was changed" in server.command("import", "--check", str(file), *release)
+    assert contents(server) == before
+    assert "Imported national lookup, release 1" in server.command("import", str(file), *release)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("a.csv", "--catalogue"),
+        ("a.csv b.csv --catalogue national", "FILES"),
+        ("a.csv --catalogue trust --release 1 --released-on 2026-04-01", "--trust"),
+        ("a.csv --catalogue national --trust RXA", "--trust"),
+        ("a.csv --catalogue national --released-on 2026-04-01", "--release"),
+        ("a.csv --catalogue national --release 1 --released-on April", "--released-on"),
+        ("a.csv --catalogue national --release 1 --released-on 2026-04-01 --system Barium", "--system"),
+        ("network.toml --catalogue national --release 1 --released-on 2026-04-01 --system Barium=barium", "--system"),
+    ],
+)
+def test_a_release_that_is_typed_incompletely_is_told_what_is_missing(words: str, told: str) -> None:
+    shown = CliRunner().invoke(app, ["import", *words.split()], env={"COLUMNS": "200", "NO_COLOR": "1"})
+    assert shown.exit_code == 2
+    assert told in shown.output
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -103,3 +103,80 @@ def test_at_least_one_row_comes_back_and_each_exam_once(
 
 def test_labels_and_words_are_compared_in_one_form() -> None:
     assert (uk_modality("CR"), uk_modality("CT"), normal("  xr   Chest ")) == ("XR", "CT", "XR CHEST")
+
+
+NEXT_YEAR = Exam("XNEXT", "XR Next", "XR", "msk", Decimal(2), True, valid_from=date(2027, 1, 1))
+LAST_YEAR = Exam("XLAST", "XR Last", "XR", "msk", Decimal(2), True, valid_to=date(2026, 6, 9))
+TWIN = Exam("XTWIN", "XR Twin", "XR", "msk", Decimal(2), True, "700", "Plain film of twin (procedure)")
+OTHER_TWIN = Exam("XTWIM", "XR Twin", "XR", "msk", Decimal(2), True, "700")
+PAST_TWIN = Exam("XTWIP", "XR Past", "XR", "msk", Decimal(2), True, "700", valid_to=date(2020, 1, 1))
+WIDER = Catalogue(
+    {exam.code: exam for exam in (CHEST, HAND, CT_HEAD, NEXT_YEAR, LAST_YEAR, TWIN, OTHER_TWIN, PAST_TWIN)},
+    {
+        ("code", "OURS"): (Alias("XHANL", date(2026, 6, 1), id=9), Alias("XCHES", valid_to=date(2026, 5, 31), id=8)),
+        ("snomed-code", "555"): (Alias("XCHES", id=7),),
+        ("code", "SOON"): (Alias("XNEXT", id=6),),
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("requested", "performed", "codes", "mapped_by"),
+    [
+        ([Code("NOVEL")], [Code("XCHES")], ["XCHES"], ["performed-code"]),
+        ([Code("NOVEL")], [Code("OTHER")], [None], ["unmapped"]),
+        ([Code("NOVEL"), Code("XHANL")], [Code("XCHES")], [None, "XHANL"], ["unmapped", "requested-code"]),
+        ([Code("NOVEL"), Code("OTHER")], [Code("XCHES")], [None, None], ["unmapped", "unmapped"]),
+        ([Code("NOVEL")], [Code("XCHES"), Code("OTHER")], [None], ["unmapped"]),
+        ([Code("CHEAD")], [Code("XCHES")], [None], ["contradicts-images"]),
+        ([Code("399208008", "SCT")], [], ["XCHES"], ["snomed-code"]),
+        ([Code("399208008", "SCT")], [Code("XHANL")], ["XHANL"], ["performed-code"]),
+        ([Code("399208008", "SCT")], [Code("NOVEL")], ["XCHES"], ["snomed-code"]),
+        ([Code("NOVEL")], [Code("399208008", "SCT")], ["XCHES"], ["snomed-code"]),
+        ([Code("XHANL")], [Code("399208008", "SCT")], ["XHANL"], ["requested-code"]),
+        ([Code("XHANL"), Code("399208008", "SCT")], [], ["XHANL", "XCHES"], ["requested-code", "snomed-code"]),
+        ([Code("555", "SCT")], [], ["XCHES"], ["snomed-code"]),
+        ([Code("700", "SCT")], [], [None], ["ambiguous"]),
+        ([Code("XNEXT")], [], [None], ["not-yet-valid"]),
+        ([Code("SOON")], [], [None], ["not-yet-valid"]),
+        ([Code("XLAST")], [], [None], ["no-longer-valid"]),
+        ([Code("XNEXT")], [Code("XCHES")], ["XCHES"], ["performed-code"]),
+    ],
+)
+def test_the_first_statement_decides_and_gives_way_only_to_one_that_loses_nothing(
+    requested: list[Code], performed: list[Code], codes: list[str | None], mapped_by: list[str]
+) -> None:
+    found = map_exams(requested, performed, "XR Chest", ["DX"], WIDER, DAY)
+    assert [one.exam.code if one.exam else None for one in found] == codes
+    assert [one.mapped_by for one in found] == mapped_by
+
+
+@pytest.mark.parametrize(
+    ("description", "code", "mapped_by"),
+    [
+        ("XR Twin", None, "ambiguous"),
+        ("plain film of TWIN (procedure)", "XTWIN", "description"),
+        ("XR Next", None, "not-yet-valid"),
+        ("XR Past", None, "no-longer-valid"),
+        ("XLAST", None, "no-longer-valid"),
+    ],
+)
+def test_a_description_is_mapped_where_it_is_one_exam_s_that_day(
+    description: str, code: str | None, mapped_by: str
+) -> None:
+    (found,) = map_exams([], [], description, ["DX"], WIDER, DAY)
+    assert (found.exam.code if found.exam else None, found.mapped_by) == (code, mapped_by)
+
+
+@pytest.mark.parametrize(
+    ("on", "code", "alias"), [(date(2026, 5, 31), "XCHES", 8), (date(2026, 6, 1), "XHANL", 9), (DAY, "XHANL", 9)]
+)
+def test_a_trust_s_own_word_means_what_it_meant_on_the_day_of_the_exam(on: date, code: str, alias: int) -> None:
+    (found,) = map_exams([Code("ours")], [], None, ["DX"], WIDER, on)
+    assert found.exam is not None
+    assert (found.exam.code, found.alias_id) == (code, alias)
+
+
+def test_an_unmapped_exam_says_which_it_would_be() -> None:
+    (found,) = map_exams([Code("XNEXT")], [], None, ["DX"], WIDER, DAY)
+    assert (found.exam, found.named) == (None, NEXT_YEAR)
