@@ -22,7 +22,7 @@ from api.limits import BodyLimit
 from api.live import Follower
 from api.pacs_calls import PacsCalls
 from api.permissions import RULES
-from api.routes import claims, dicom_web, events, health, metrics, pay, people, priors, sources, work
+from api.routes import claims, dicom_web, events, health, merges, metrics, pay, people, priors, sources, work
 from api.schemas.problem import PROBLEMS
 
 #: Largest request body in bytes.
@@ -75,7 +75,7 @@ def make_app(
     app.add_middleware(LastResort)
     problems.install(app)
     v1 = APIRouter(prefix="/api/v1", responses=PROBLEMS)
-    for room in (work, priors, claims, metrics, people, pay, events, sources, dicom_web):
+    for room in (work, priors, merges, claims, metrics, people, pay, events, sources, dicom_web):
         v1.include_router(room.router)
     app.include_router(v1)
     app.include_router(health.router)

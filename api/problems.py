@@ -27,6 +27,7 @@ from api.dicom_web.sources import BoundElsewhere, UnknownSource
 from api.pacs_calls import TooManyCalls
 from worklist.item import ForbiddenMove
 from worklist.moves import UnknownItem
+from worklist.patients.merges import NotStanding, UnknownMerge
 from worklist.settle import AccessionTaken, NothingArriving, UnknownExam
 
 log = structlog.get_logger(__name__)
@@ -46,6 +47,8 @@ KNOWN: dict[type[Exception], tuple[int, str, str]] = {
     UnknownClaim: (404, "unknown-claim", "No such claim"),
     UnknownReporter: (404, "unknown-reporter", "No such reporter"),
     UnknownSession: (422, "unknown-session", "No such session, or not now"),
+    UnknownMerge: (404, "unknown-merge", "No such merge"),
+    NotStanding: (409, "not-standing", "The merge does not stand"),
     UnknownExam: (422, "unknown-exam", "No such exam in the catalogue"),
     AccessionTaken: (409, "accession-taken", "Accession number in use"),
     NotEligible: (403, "not-eligible", "You may not report this"),

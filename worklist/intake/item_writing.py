@@ -22,6 +22,7 @@ from worklist.turnaround import TurnaroundFacts, due
 
 #: What an exam that nobody has classified yet is valued at, in reporting minutes.
 UNMAPPED_MINUTES = Decimal(15)
+BIRTH_DATES_DIFFER = "this study, its order and the patient's other studies state different birth dates"
 
 
 def write_facts(connection: Connection, row: Row[Any], facts: ItemFacts | None = None) -> Row[Any]:
@@ -107,5 +108,5 @@ def _doubt_birth_date(connection: Connection, row: Row[Any], facts: ItemFacts) -
             "birth-date-not-believed",
             trust=row.trust_ods,
             item_id=row.id,
-            detail="this study, its order and the patient's other studies state different birth dates",
+            detail=BIRTH_DATES_DIFFER,
         )
