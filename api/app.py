@@ -31,6 +31,7 @@ from api.routes import (
     exams,
     health,
     life,
+    merges,
     metrics,
     pay,
     people,
@@ -90,7 +91,22 @@ def make_app(
     app.add_middleware(LastResort)
     problems.install(app)
     v1 = APIRouter(prefix="/api/v1", responses=PROBLEMS)
-    rooms = (work, exams, life, alerts, priors, claims, metrics, people, pay, events, sources, deliveries, dicom_web)
+    rooms = (
+        work,
+        exams,
+        life,
+        alerts,
+        priors,
+        merges,
+        claims,
+        metrics,
+        people,
+        pay,
+        events,
+        sources,
+        deliveries,
+        dicom_web,
+    )
     for room in rooms:
         v1.include_router(room.router)
     app.include_router(v1)

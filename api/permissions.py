@@ -111,6 +111,8 @@ RULES: dict[str, frozenset[Role]] = {
     "GET /deliveries": _DELIVERIES,
     "POST /deliveries/{delivery_id}/send-again": _DELIVERIES,
     "POST /deliveries/{delivery_id}/settle": _DELIVERIES,
+    "GET /items/{item_id}/merges": SEES_OWN_PATIENTS,
+    "POST /merges/{merge_id}/unmerge": frozenset({_R.PACS_MANAGER, _R.COORDINATOR}),
     "GET /sources": _SOURCES,
     "POST /sources/{ae_title}/echo": _SOURCES,
     "POST /dicom-web/{ae_title}/studies": frozenset({_R.PACS_MANAGER}),

@@ -31,6 +31,7 @@ from worklist.exam_mappings import ExamNotInForce, UnknownException, UnknownTrus
 from worklist.item import ForbiddenMove
 from worklist.life import AccessionMissing, PriorityStands
 from worklist.moves import UnknownItem
+from worklist.patients.merges import NotStanding, UnknownMerge
 from worklist.reasons import UnknownReason
 from worklist.settle import AccessionTaken, NothingArriving, UnknownExam
 
@@ -55,6 +56,8 @@ KNOWN: dict[type[Exception], tuple[int, str, str]] = {
     UnknownSession: (422, "unknown-session", "No such session, or not now"),
     UnknownDelivery: (404, "unknown-delivery", "No such message to a home RIS"),
     NotDead: (409, "not-given-up", "The message was not given up"),
+    UnknownMerge: (404, "unknown-merge", "No such merge"),
+    NotStanding: (409, "not-standing", "The merge does not stand"),
     UnknownExam: (422, "unknown-exam", "No such exam in the catalogue"),
     ExamNotInForce: (409, "exam-not-in-force", "The exam is in the catalogue no longer"),
     UnknownTrust: (404, "not-found", "No such trust"),

@@ -7,7 +7,7 @@ is refused. It must not read messages.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
@@ -40,6 +40,7 @@ def _character_set(name: str) -> str:
 
 
 Field = Annotated[str, AfterValidator(_field)]
+NhsNumberStatus = Literal["01", "02", "03", "04", "05", "06", "07", "08"]
 
 #: HL7 table 0004, patient class. What it leaves open (preadmit, obstetrics, unknown) is not known here.
 _PATIENT_CLASSES: dict[str, Setting | None] = {
@@ -76,14 +77,18 @@ _REPORT_STATUSES: dict[str, HomeReportStatus | None] = {
     **dict.fromkeys(("A", "I", "IP", "O", "P", "R", "S", "SC"), HomeReportStatus.PRELIMINARY),
     **dict.fromkeys(("CA", "D", "W", "X"), HomeReportStatus.WITHDRAWN),
 }
+#: NHS number status indicators of the NHS Data Dictionary, and as HL7 v2 messages of the NHS write them.
+_NHS_NUMBER_STATUSES: dict[str, NhsNumberStatus | None] = {
+    word: status for status in get_args(NhsNumberStatus) for word in (status, f"NSTS{status}")
+}
 
 
 class Dialect(BaseModel):
     """The dialect of one home RIS.
 
     Of several fields for one thing the first that is valued counts; of `urgency_fields` the most
-    urgent. The maps (`controls`, `settings`, `urgencies`, `report_statuses`) add to the defaults,
-    word by word; null takes a word out. Words are compared in upper case.
+    urgent. The maps (`controls`, `settings`, `urgencies`, `report_statuses`, `nhs_number_statuses`) add to the
+    defaults, word by word; null takes a word out. Words are compared in upper case.
 
     - `character_set`: of messages that declare none in MSH-18.
     - `accession_fields`, `placer_fields`, `exam_fields` (code, text and system from the component
@@ -101,6 +106,8 @@ class Dialect(BaseModel):
       does not say what the images say.
     - `reporter_fields`: who reported, in a result; `reporters`: whom its words mean, by the code of a reporter.
     - `sent`: how it wants our messages.
+    - `nhs_number_status_fields`: where the trace status of the NHS number stands, `01` being verified; its words
+      in `nhs_number_statuses`. What is not sent is not verified.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -131,6 +138,8 @@ class Dialect(BaseModel):
     exam_ended_fields: tuple[Field, ...] = ("OBR-8", "OBR-7", "OBR-34.3")
     patient_issuer: str | None = None
     sent: Wording = Wording()
+    nhs_number_status_fields: tuple[Field, ...] = ("PID-32",)
+    nhs_number_statuses: dict[str, NhsNumberStatus | None] = _NHS_NUMBER_STATUSES
 
     def segments(self) -> frozenset[str]:
         """Give the segments in which this dialect looks."""
@@ -150,6 +159,7 @@ class Dialect(BaseModel):
             *self.reported_at_fields,
             *self.reporter_fields,
             *self.exam_ended_fields,
+            *self.nhs_number_status_fields,
         )
         return frozenset({"PID", "ORC", "OBR", *(parts_of(field)[0] for field in fields)})
 
@@ -173,6 +183,7 @@ def read_dialect(overrides: Mapping[str, Any]) -> Dialect:
             "status_controls": tuple(word.upper() for word in given.status_controls),
             "controls": _together(_CONTROLS, given.controls),
             "urgencies": _together(_URGENCIES, given.urgencies),
+            "nhs_number_statuses": _together(_NHS_NUMBER_STATUSES, given.nhs_number_statuses),
             "report_statuses": _together(_REPORT_STATUSES, given.report_statuses),
             "reporters": _together({}, given.reporters),
             "settings": {

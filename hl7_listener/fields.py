@@ -1,4 +1,4 @@
-"""Maps the fields that orders and results share: the patient, instants, the accession number, its words.
+"""Maps the fields that messages share: the patient, instants, the accession number, its words.
 
 Pure: no I/O, no clock, no settings. It must not look things up.
 """
@@ -152,9 +152,8 @@ def latest(times: Iterable[LocalTime | None]) -> LocalTime | None:
 
 def patient_of(group: Group, dialect: Dialect, faults: Faults) -> PatientAsSent:
     """Give the patient of PID; what cannot be read is left out and named in `faults`."""
-    identifier, issuer, nhs_number = _identifiers(group, faults)
-    if identifier is not None and issuer != "NHS" and dialect.patient_issuer is not None:
-        issuer = dialect.patient_issuer
+    local, nhs_number = identifiers(group, "PID-3", dialect, faults)
+    issuer, identifier = local[0] if local else ("NHS", nhs_number) if nhs_number else (None, None)
     names = group.repetitions("PID-5")
     name = [component[0] for component in names[0]] if names else []
     return PatientAsSent(
@@ -165,37 +164,44 @@ def patient_of(group: Group, dialect: Dialect, faults: Faults) -> PatientAsSent:
         given_name=name[1] if len(name) > 1 else None,
         birth_date=_birth_date(group, faults),
         sex=group.text("PID-8"),
+        nhs_number_trace=_nhs_number_trace(group, dialect) if nhs_number else None,
     )
 
 
-def _identifiers(group: Group, faults: Faults) -> tuple[str | None, str | None, str | None]:
-    """Give the local identifier, its issuer and the NHS number; two NHS numbers that differ are none."""
-    local: list[tuple[str, str, str | None]] = []
+def identifiers(
+    group: Group, field: str, dialect: Dialect, faults: Faults
+) -> tuple[list[tuple[str | None, str]], str | None]:
+    """Give the local identifiers of a field (issuer, identifier), the preferred kind first, and the NHS number.
+
+    Two NHS numbers that differ are none.
+    """
+    local: list[tuple[int, str | None, str]] = []
     numbers = set()
-    for one in group.repetitions("PID-3"):
+    for one in group.repetitions(field):
         value = one[0][0]
         authority = {part for part in (one[3] if len(one) > 3 else ()) if part}
-        kind = (one[4][0] if len(one) > 4 else None) or ""
+        kind = ((one[4][0] if len(one) > 4 else None) or "").upper()
         if value is None:
             continue
-        if authority & _NHS_AUTHORITIES or kind.upper() in _NHS_TYPES:
+        if authority & _NHS_AUTHORITIES or kind in _NHS_TYPES:
             digits = value.replace(" ", "").replace("-", "")
             if _TEN_DIGITS.fullmatch(digits):
                 numbers.add(digits)
             else:
-                faults.append(("PID-3", "is issued as an NHS number and is not ten digits"))
+                faults.append((field, "is issued as an NHS number and is not ten digits"))
         else:
             issuer = next((part for part in one[3] if part), None) if len(one) > 3 else None
-            local.append((kind.upper(), value, issuer))
+            preference = _LOCAL_TYPES.index(kind) if kind in _LOCAL_TYPES else len(_LOCAL_TYPES)
+            local.append((preference, dialect.patient_issuer or issuer, value))
     if len(numbers) > 1:
-        faults.append(("PID-3", "has several NHS numbers, none was read"))
-    nhs_number = next(iter(numbers)) if len(numbers) == 1 else None
-    if not local:
-        return (nhs_number, "NHS", nhs_number) if nhs_number else (None, None, None)
-    _, identifier, issuer = min(
-        local, key=lambda one: _LOCAL_TYPES.index(one[0]) if one[0] in _LOCAL_TYPES else len(_LOCAL_TYPES)
-    )
-    return identifier, issuer, nhs_number
+        faults.append((field, "has several NHS numbers, none was read"))
+    found = [(issuer, value) for _, issuer, value in sorted(local, key=lambda one: one[0])]
+    return found, next(iter(numbers)) if len(numbers) == 1 else None
+
+
+def _nhs_number_trace(group: Group, dialect: Dialect) -> str | None:
+    found = meanings(group, dialect.nhs_number_status_fields, lambda _: dialect.nhs_number_statuses)
+    return found[0] if found else None
 
 
 def _birth_date(group: Group, faults: Faults) -> date | None:

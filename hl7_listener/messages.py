@@ -1,4 +1,4 @@
-"""Reads the orders or results of an HL7 v2 message: segments in groups, their fields as text.
+"""Reads the orders, results or patients of an HL7 v2 message: segments in groups, their fields as text.
 
 Pure: no I/O, no clock, no settings. It must not know what a field means to radpool.
 """
@@ -38,7 +38,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One order or one result of a message with the segments of the whole message that go with it."""
+    """One order, result or patient of a message with the segments of the whole message that go with it."""
 
     separators: str
     codec: str
@@ -105,8 +105,7 @@ def read_groups(octets: bytes, header: Header, *, default_character_set: str, wa
     MessageFault
         When the text is not in its character set, too long, or of more than one patient.
     """
-    codec = codec_of(header.character_set or default_character_set, "MSH-18")
-    segments = _segments(_decoded(octets, codec), header.separators, frozenset(wanted))
+    codec, segments = _read(octets, header, default_character_set, wanted)
     if sum(segment.name == "PID" for segment in segments) > 1:
         raise MessageFault("PID", Condition.SEGMENT_SEQUENCE_ERROR, "more than one patient in a message")
     common: dict[str, Segment] = {}
@@ -126,6 +125,29 @@ def read_groups(octets: bytes, header: Header, *, default_character_set: str, wa
         if len(groups) > _MAX_GROUPS:
             raise MessageFault(segment.name, Condition.SEGMENT_SEQUENCE_ERROR, f"more than {_MAX_GROUPS} in a message")
     return [Group(header.separators, codec, _by_name([*group, *common.values()])) for group in groups]
+
+
+def read_patients(octets: bytes, header: Header, *, default_character_set: str, wanted: Iterable[str]) -> list[Group]:
+    """Read the patients of a message: a group begins with each PID, and takes the segments before the first along.
+
+    Raises
+    ------
+    MessageFault
+        When the text is not in its character set, or too long, or names no patient or too many.
+    """
+    codec, segments = _read(octets, header, default_character_set, wanted)
+    common: list[Segment] = []
+    groups: list[list[Segment]] = []
+    for segment in segments:
+        if segment.name == "PID":
+            groups.append([segment])
+        else:
+            (groups[-1] if groups else common).append(segment)
+    if not groups:
+        raise MessageFault("PID", Condition.SEGMENT_SEQUENCE_ERROR, "the message names no patient")
+    if len(groups) > _MAX_GROUPS:
+        raise MessageFault("PID", Condition.SEGMENT_SEQUENCE_ERROR, f"more than {_MAX_GROUPS} in a message")
+    return [Group(header.separators, codec, _by_name([*group, *common])) for group in groups]
 
 
 def parts_of(path: str) -> tuple[str, int, int | None]:
@@ -174,6 +196,13 @@ def unescaped(raw: str, separators: str, codec: str, place: str) -> str:
     return "".join(found)
 
 
+def _read(
+    octets: bytes, header: Header, default_character_set: str, wanted: Iterable[str]
+) -> tuple[str, list[Segment]]:
+    codec = codec_of(header.character_set or default_character_set, "MSH-18")
+    return codec, _segments(_decoded(octets, codec), header.separators, frozenset(wanted))
+
+
 def _from_hex(digits: str, codec: str, place: str) -> str:
     try:
         return bytes.fromhex(digits).decode(codec)
@@ -209,7 +238,7 @@ def _segments(text: str, separators: str, wanted: frozenset[str]) -> list[Segmen
         kept.append(separator.join(fields))
     body = "\r".join(kept)
     if len(body) > MAX_TEXT:
-        raise MessageFault("MSH", Condition.DATA_TYPE_ERROR, f"its orders and results exceed {MAX_TEXT} characters")
+        raise MessageFault("MSH", Condition.DATA_TYPE_ERROR, f"what it says exceeds {MAX_TEXT} characters")
     parsed = hl7.parse(f"MSH{separator}{separators[1:]}{separator}\r{body}")
     return [
         Segment(str(segment[0]), tuple(str(field) for field in segment))

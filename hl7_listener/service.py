@@ -29,6 +29,7 @@ from hl7_listener.header import Header, read_header
 from hl7_listener.limits import Limits
 from hl7_listener.mllp import Server
 from hl7_listener.orders import read_orders
+from hl7_listener.patients import read_merges, read_unlink, read_update
 from hl7_listener.results import read_home_reports
 from worklist.clock import now
 from worklist.db.tables.network import ris
@@ -36,6 +37,8 @@ from worklist.doubts import open_doubt
 from worklist.feeds import Ear, FeedKind
 from worklist.home_reading import receive_home_reading
 from worklist.intake.orders import Order, Outcome, receive_order
+from worklist.patients.merges import CyclicMerge, Merge, receive_merges, receive_unlink
+from worklist.patients.updates import receive_update
 
 #: A message whose transaction met another one's is tried this often before its sender is asked to.
 _ATTEMPTS = 3
@@ -169,6 +172,27 @@ def _home_reports(octets: bytes, header: Header, trust: str, dialect: Dialect, r
     return [partial(take_home_report, report=one) for one in reports]
 
 
+def _update(octets: bytes, header: Header, trust: str, dialect: Dialect, received_at: datetime) -> list[_Act]:
+    return [partial(receive_update, sent=read_update(octets, header, trust, dialect, received_at))]
+
+
+def _merges(octets: bytes, header: Header, trust: str, dialect: Dialect, received_at: datetime) -> list[_Act]:
+    merges, updates = read_merges(octets, header, trust, dialect, received_at)
+    acts: list[_Act] = [partial(_take_merges, merges=merges)] if merges else []
+    return [*acts, *(partial(receive_update, sent=one) for one in updates)]
+
+
+def _take_merges(connection: Connection, merges: list[Merge]) -> Outcome:
+    try:
+        return receive_merges(connection, merges)
+    except CyclicMerge as error:
+        raise MessageFault("MRG-1", Condition.DUPLICATE_KEY_IDENTIFIER, str(error)) from None
+
+
+def _unlink(octets: bytes, header: Header, trust: str, dialect: Dialect, received_at: datetime) -> list[_Act]:
+    return [partial(receive_unlink, unlink=read_unlink(octets, header, trust, dialect, received_at))]
+
+
 def _unsupported(header: Header) -> MessageFault:
     known = {message_type for message_type, _ in _READERS}
     condition = Condition.UNSUPPORTED_EVENT_CODE if header.message_type in known else Condition.UNSUPPORTED_MESSAGE_TYPE
@@ -190,6 +214,11 @@ _READERS: dict[tuple[str, str], Callable[[bytes, Header, str, Dialect, datetime]
     ("ORM", "O01"): _orders,
     ("OMI", "O23"): _orders,
     ("ORU", "R01"): _home_reports,
+    ("ADT", "A08"): _update,
+    ("ADT", "A31"): _update,
+    ("ADT", "A40"): _merges,
+    ("ADT", "A47"): _merges,
+    ("ADT", "A37"): _unlink,
 }
 _COLLISIONS = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure, psycopg.errors.UniqueViolation)
 _PATIENCE = text("SELECT set_config('statement_timeout', :milliseconds, true)")

@@ -263,7 +263,7 @@ OUTSIDE = frozenset(
     )
 )
 #: They compute alone, but take the shapes that they fill from the modules of the use cases.
-SHAPES_FROM_USE_CASES = frozenset({"hl7_listener.fields", "hl7_listener.orders", "hl7_listener.results"})
+SHAPES_FROM_USE_CASES = frozenset(f"hl7_listener.{name}" for name in ("fields", "orders", "patients", "results"))
 
 
 def test_every_module_that_calls_itself_pure_is_held_to_it() -> None:

@@ -19,12 +19,17 @@ _AGE_STRING = re.compile(r"^(\d{3})([DWMY])$")
 _OLDEST_YEARS = 130
 
 
-def nhs_number_status(number: str | None) -> str:
-    """Give `not-sent`, `invalid` (check digit or range) or `present-untraced`."""
+def nhs_number_status(number: str | None, trace: str | None = None) -> str:
+    """Give `not-sent`, `invalid` (check digit or range), `verified` or `present-untraced`.
+
+    `trace` is the NHS number status indicator of the NHS Data Dictionary, `01` to `08`, as the home RIS sent it
+    with the number; only `01` verifies, and not sent is not verified.
+    """
     if not number:
         return "not-sent"
-    valid = any(is_valid(number, for_region=region) for region in _REGIONS)
-    return "present-untraced" if valid else "invalid"
+    if not any(is_valid(number, for_region=region) for region in _REGIONS):
+        return "invalid"
+    return "verified" if trace == "01" else "present-untraced"
 
 
 def age_at(birth_date: date | None, exam_date: date | None, age_as_sent: str | None = None) -> int | None:

@@ -70,7 +70,9 @@ class Patient(BaseModel):
 
     identifier: str | None
     nhs_number: str | None
-    nhs_number_status: str
+    nhs_number_status: str = Field(
+        description="`verified` where the home RIS says that it was traced; `present-untraced` passes the check alone"
+    )
     family_name: str | None
     given_name: str | None
     birth_date: date | None

@@ -114,7 +114,7 @@ def request_of(rule: str) -> tuple[str, str]:
     method, path = rule.split()
     return method, path.replace("{item_id}", "987654321").replace("{claim_id}", "987654321").replace(
         "{alert_id}", "987654321"
-    )
+    ).replace("{merge_id}", "987654321")
 
 
 assert frozenset({Role.TRUST_MANAGER}) == NEEDS_TRUST

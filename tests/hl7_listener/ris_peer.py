@@ -61,6 +61,12 @@ def result(
     )
 
 
+def adt(event: str, *segments: str, minute: int = 0, facility: str = "RIS_A", evn_2: str = "") -> str:
+    """A message on patients, made `minute` minutes after ten o'clock in London on the day of the tests."""
+    made = evn_2 or f"2026061010{minute:02d}"
+    return "\r".join((msh(f"ADT^{event}", facility, minute), f"EVN|{event[:3]}|{made}", *segments))
+
+
 def msh(kind: str, facility: str = "RIS_A", minute: int = 0, msh_18: str = "", *, control_id: str | None = None) -> str:
     control_id = f"MSG{next(_ids)}" if control_id is None else control_id
     return f"MSH|^~\\&|RIS|{facility}|RADPOOL|NET|2026061010{minute:02d}||{kind}|{control_id}|P|2.4||||||{msh_18}"

@@ -28,6 +28,8 @@ from tests.worklist.arrivals import (
 )
 from worklist.db.engine import make_engine
 
+TAKEN = "ORM^O01, OMI^O23, ORU^R01, ADT^A08, ADT^A31, ADT^A40, ADT^A47, ADT^A37"
+
 
 def test_an_order_is_accepted_and_durable_by_then(network: Database) -> None:
     message = order()
@@ -109,8 +111,9 @@ def test_a_refusal_names_segment_and_field_and_no_value(network: Database) -> No
     ("message", "says"),
     [
         (order(facility="RIS_X"), "MSH-4: no RIS is known by this sending facility"),
-        (msh("ADT^A08"), "MSH-9: messages taken here are ORM^O01, OMI^O23, ORU^R01"),
-        (msh("ORM^O02"), "MSH-9: messages taken here are ORM^O01, OMI^O23, ORU^R01"),
+        (msh("ADT^A01"), f"MSH-9: messages taken here are {TAKEN}"),
+        (msh("ORM^O02"), f"MSH-9: messages taken here are {TAKEN}"),
+        (msh("ADT^A08"), "PID: the message names no patient"),
         ("hello", "MSH: the message does not begin with an MSH segment"),
         ("", "MSH: the message does not begin with an MSH segment"),
         ("MSH|^^^^|a|b|c|d|e", "MSH-2: the separators are not what HL7 allows"),

@@ -276,3 +276,33 @@ _ASSIGN = text(
     " SELECT r.id, r.item_id, :reporter, (SELECT id FROM reporting_session WHERE reporter_id = :reporter), 1,"
     " radpool_now() + interval '1 hour', 'planned' FROM reading r WHERE r.item_id = :item"
 )
+
+
+def test_a_merge_is_seen_by_its_own_trust_alone_and_rewritten_by_nobody(network: Database) -> None:
+    with network.owner.begin() as connection:
+        connection.execute(
+            text("INSERT INTO patient (trust_ods, identifier) VALUES ('RXA', 'A1'), ('RXA', 'A2'), ('RXB', 'B1')")
+        )
+        connection.execute(
+            text(
+                "INSERT INTO patient_merge (trust_ods, kind, retired_id, surviving_id, message_at, stated_by)"
+                " SELECT 'RXA', 'merge', min(id), max(id), radpool_now(), 'ris:RIS_A' FROM patient"
+                " WHERE trust_ods = 'RXA'"
+            )
+        )
+    everybody = Viewer(reporter_id=reporter_id(network, "reed"), network_wide=True)
+    for viewer, seen in ((None, 0), (everybody, 0), (Viewer(trust="RXB"), 0), (Viewer(trust="RXA"), 1)):
+        with transaction(network.app, viewer) as connection:
+            assert connection.scalar(text("SELECT count(*) FROM patient_merge")) == seen
+            ended = connection.execute(text("UPDATE patient_merge SET standing = true"))
+            assert ended.rowcount == seen
+            connection.rollback()
+    for statement in (
+        "DELETE FROM patient_merge",
+        "UPDATE patient_merge SET retired_id = surviving_id",
+        "UPDATE patient_merge SET stated_by = 'nobody'",
+        "INSERT INTO patient_merge (trust_ods, kind, retired_id, surviving_id, message_at, stated_by)"
+        " SELECT 'RXB', kind, retired_id, surviving_id, radpool_now(), stated_by FROM patient_merge",
+    ):
+        with pytest.raises(ProgrammingError), transaction(network.app, Viewer(trust="RXA")) as connection:
+            connection.execute(text(statement))

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, case, func, insert, literal, select, text, update
 
-from worklist.db.tables.work import item, order_identity
+from worklist.db.tables.work import item, order_identity, patient
 from worklist.item import ItemState
 from worklist.moves import append_item_event
 
@@ -62,9 +62,22 @@ def name_item(connection: Connection, item_id: int, accession_number: str | None
 def open_item(
     connection: Connection, trust: str, patient_id: int, accession_number: str | None, state: ItemState
 ) -> int:
-    """Open an item, with its event, and give its id; without an accession number a person must find one."""
+    """Open an item, with its event, and give its id; without an accession number a person must find one.
+
+    The caller has locked the patient whom it names; the item is of whom that one was merged into, if anybody.
+    """
     made = connection.execute(
-        insert(item).values(trust_ods=trust, patient_id=patient_id, state=state.value).returning(item)
+        insert(item)
+        .from_select(
+            ["trust_ods", "state", "patient_id", "merged_from_id"],
+            select(
+                literal(trust),
+                literal(state.value),
+                func.coalesce(patient.c.merged_into, patient.c.id),
+                case((patient.c.merged_into.is_not(None), patient.c.id)),
+            ).where(patient.c.id == patient_id),
+        )
+        .returning(item)
     ).one()
     connection.execute(
         insert(order_identity).values(item_id=made.id, trust_ods=trust, accession_number=accession_number or None)

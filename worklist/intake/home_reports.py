@@ -25,12 +25,13 @@ from worklist.home_clock import ReportedSource, stop_clock
 from worklist.intake.accessions import item_of_accession, lock_accession, open_item
 from worklist.intake.completion import hold_cut
 from worklist.intake.exam_ends import take_exam_end, work_out_after_pause
-from worklist.intake.orders import Message, Outcome
+from worklist.intake.orders import Message, Outcome, made_at_of
 from worklist.intake.patients import can_be_patient_of, record_patient
 from worklist.intake.study import PatientAsSent
 from worklist.item import ItemState, Move
 from worklist.local_time import CLOCK_SKEW, LocalTime
 from worklist.moves import append_item_event, lock_item, make_move
+from worklist.patients.items import follow
 from worklist.withdrawal import withdraw_readings
 
 _MESSAGE_TIME = "MSH-7"
@@ -73,8 +74,10 @@ def receive_home_report(connection: Connection, report: HomeReport) -> Outcome:
     lock_accession(connection, trust, report.accession_number)
     item_id = item_of_accession(connection, trust, report.accession_number)
     if item_id is None:
-        patient_id = record_patient(connection, trust, report.patient)
-        item_id = open_item(connection, trust, patient_id, report.accession_number, ItemState.ORDERED)
+        made_at, control_id = made_at_of(report.message, now(connection)), report.message.control_id
+        recorded = record_patient(connection, trust, report.patient, made_at, control_id)
+        item_id = open_item(connection, trust, recorded.id, report.accession_number, ItemState.ORDERED)
+        follow(connection, recorded.settled)
     hold_cut(connection)
     row = lock_item(connection, item_id)
     if not can_be_patient_of(connection, item_id, report.patient):

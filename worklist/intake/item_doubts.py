@@ -10,11 +10,11 @@ from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, func, select, text
 
 from worklist.db.tables.work import header_statement as header
 from worklist.db.tables.work import item, item_order, item_study, order_identity, patient, study, study_identity
-from worklist.doubts import close_doubt, hold_doubt_open
+from worklist.doubts import close_doubt, close_doubts, hold_doubt_open
 from worklist.intake.header_doubts import HeaderDoubt, doubts_of_headers, no_image_detail
 from worklist.intake.header_truth import Statement, patient_of, settle
 from worklist.intake.items import Joined
@@ -38,7 +38,7 @@ def settle_doubts(connection: Connection, joined: Sequence[Joined], *, moved_pat
     for one in joined:
         _settle_no_image(connection, one)
     for item_id in sorted(_of_questioned_patients(joined, moved_patients)):
-        _settle_two_patients(connection, item_id)
+        settle_two_patients(connection, item_id)
 
 
 def _may_differ(one: Joined) -> bool:
@@ -132,19 +132,22 @@ def _restates(one: Joined) -> bool:
     return one.taken.before is None or one.taken.before.patient_values != one.taken.after.patient_values
 
 
-def _settle_two_patients(connection: Connection, item_id: int) -> None:
-    """Tell people of an accession whose order and studies cannot be of one person."""
+def settle_two_patients(connection: Connection, item_id: int) -> None:
+    """Tell people of an accession whose order and studies cannot be of one person.
+
+    The transaction sees the trust's identities (`view_as`).
+    """
     trust = connection.scalar(select(item.c.trust_ods).where(item.c.id == item_id))
     kind, detail = _TWO_PATIENTS
-    if trust is None or can_be_one_person(_records(connection, item_id)):
-        close_doubt(connection, kind, item_id=item_id, detail=detail, by=_BY, outcome="of one patient")
+    if trust is None or can_be_one_person(connection, trust, _records(connection, item_id)):
+        close_doubts(connection, item_id, kind, by=_BY, outcome="of one patient")
     else:
         hold_doubt_open(connection, kind, trust=trust, item_id=item_id, detail=detail)
 
 
 def _records(connection: Connection, item_id: int) -> list[Any]:
     """Give whom the item, its order and its studies name; a study names the patient that its headers come to."""
-    of_item = select(item.c.patient_id).where(item.c.id == item_id)
+    of_item = select(func.coalesce(item.c.merged_from_id, item.c.patient_id)).where(item.c.id == item_id)
     ordered = select(item_order.c.patient_id).where(item_order.c.item_id == item_id)
     rows = connection.execute(
         select(patient.c.identifier, patient.c.issuer, patient.c.nhs_number).where(

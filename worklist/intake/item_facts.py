@@ -219,9 +219,12 @@ def _birth_dates(
 
     A study's own may differ from what counts of its patient: other studies may state the same identifier for another.
     """
-    named = {row.patient_id, *(one.patient_id for one in studies), *([order.patient_id] if order else [])}
+    named = {row.patient_id, row.merged_from_id, *(one.patient_id for one in studies)}
+    named |= {order.patient_id} if order else set()
     counting = connection.scalars(
-        select(patient.c.birth_date).where(patient.c.id.in_(named), patient.c.birth_date.is_not(None)).distinct()
+        select(patient.c.birth_date)
+        .where(patient.c.id.in_(named - {None}), patient.c.birth_date.is_not(None))
+        .distinct()
     )
     stated = connection.scalars(
         select(study_identity.c.stated["PatientBirthDate"].astext).where(

@@ -24,6 +24,8 @@ from worklist.profile import profile_of
 from worklist.turnaround import TurnaroundFacts, check_due, due
 from worklist.valuation import Valued, accession_minutes, minutes_of_exam
 
+BIRTH_DATES_DIFFER = "this study, its order and the patient's other studies state different birth dates"
+
 
 def write_facts(connection: Connection, row: Row[Any], facts: ItemFacts | None = None) -> Row[Any]:
     """Write what is known of a locked item, with the doubts it raises, and give the new row.
@@ -169,5 +171,5 @@ def _doubt_birth_date(connection: Connection, row: Row[Any], facts: ItemFacts) -
             "birth-date-not-believed",
             trust=row.trust_ods,
             item_id=row.id,
-            detail="this study, its order and the patient's other studies state different birth dates",
+            detail=BIRTH_DATES_DIFFER,
         )

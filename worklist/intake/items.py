@@ -236,11 +236,14 @@ def _is_covered(row: Row[Any], received: ReceivedObject) -> bool:
 
 
 _SETTLE_PATIENTS = text(
-    "UPDATE item i SET patient_id = v.patient_id FROM ("
-    " SELECT DISTINCT ON (l.item_id) l.item_id, s.patient_id FROM item_study l JOIN study s ON s.id = l.study_id"
+    "UPDATE item i SET patient_id = v.patient_id, merged_from_id = v.merged_from_id FROM ("
+    " SELECT DISTINCT ON (l.item_id) l.item_id, coalesce(p.merged_into, p.id) AS patient_id,"
+    " CASE WHEN p.merged_into IS NOT NULL THEN p.id END AS merged_from_id"
+    " FROM item_study l JOIN study s ON s.id = l.study_id JOIN patient p ON p.id = s.patient_id"
     " JOIN study_identity d ON d.study_id = l.study_id WHERE l.item_id = ANY (:items)"
     ' ORDER BY l.item_id, d.study_instance_uid COLLATE "C") v'
-    " WHERE i.id = v.item_id AND i.patient_id <> v.patient_id AND i.state = 'arriving'"
+    " WHERE i.id = v.item_id AND (i.patient_id, i.merged_from_id) IS DISTINCT FROM (v.patient_id, v.merged_from_id)"
+    " AND i.state = 'arriving'"
     " AND NOT EXISTS (SELECT FROM item_order o WHERE o.item_id = i.id)"
     " AND EXISTS (SELECT FROM event e WHERE e.item_id = i.id AND e.kind = 'item.opened'"
     " AND e.dimensions ->> 'state' = 'arriving')"

@@ -25,9 +25,10 @@ from worklist.intake.arrived import Arrival, StudyArrived, sort_arrivals
 from worklist.intake.header_truth import settle
 from worklist.intake.headers import record_headers
 from worklist.intake.item_doubts import settle_doubts
-from worklist.intake.items import accessions_in_question, join_items, links_of, settle_item_patients
+from worklist.intake.items import Joined, accessions_in_question, join_items, links_of, settle_item_patients
 from worklist.intake.studies import Taken, is_changed, lock_studies, make_studies, what_was_taken, write_studies
 from worklist.intake.study_patients import PatientsPlaced, drop_unnamed, place_patients, write_patients
+from worklist.patients.items import settle_shown
 
 __all__ = ["Arrival", "Fate", "Outcome", "take_in"]
 
@@ -129,8 +130,11 @@ def _take(connection: Connection, trust: str, studies: _Locked) -> dict[int, Out
     made = _make(connection, trust, new, placed)
     taken += made
     write_studies(connection, taken)
-    write_patients(connection, placed, taken)
-    _settle_items(connection, trust, taken, links, placed)
+    persons = write_patients(connection, placed, taken)
+    joined = _settle_items(connection, trust, taken, links, placed)
+    shown = persons | {one.taken.row.patient_id for one in joined if one.before != one.after}
+    if shown:
+        settle_shown(connection, shown)
     places = {place for one in taken for place in one.recorded.new_places}
     return dict.fromkeys(places, _NEW)
 
@@ -149,7 +153,7 @@ def _make(
 
 def _settle_items(
     connection: Connection, trust: str, taken: list[Taken], links: dict[int, Any], placed: PatientsPlaced
-) -> None:
+) -> list[Joined]:
     taken = sorted(taken, key=lambda one: one.arrived.study_instance_uid)
     patients = {one.row.id: placed.moved.get(one.row.id, one.row.patient_id) for one in taken}
     joined = join_items(connection, trust, taken, links, patients)
@@ -163,3 +167,4 @@ def _settle_items(
     settle_item_patients(connection, touched)
     drop_unnamed(connection, placed)
     settle_doubts(connection, joined, moved_patients=placed.moved)
+    return joined

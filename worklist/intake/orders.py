@@ -28,6 +28,7 @@ from worklist.intake.study import Code, PatientAsSent
 from worklist.item import REPORTED, ItemState, Move, moves_from
 from worklist.local_time import LONDON, LocalTime
 from worklist.moves import append_item_event, lock_item, make_move
+from worklist.patients.items import follow, give_item
 from worklist.turnaround import Setting, Urgency
 from worklist.withdrawal import withdraw_readings
 
@@ -97,23 +98,27 @@ def receive_order(connection: Connection, order: Order) -> Outcome:
     view_as(connection, Viewer(trust=trust))
     lock_accession(connection, trust, order.accession_number)
     item_id = item_of_accession(connection, trust, order.accession_number)
-    made_at = _made_at(order.message, moment)
+    made_at = made_at_of(order.message, moment)
     known = connection.execute(select(item_order).where(item_order.c.item_id == item_id)).one_or_none()
-    if known is not None:
-        standing = _standing(known, order, made_at)
-        if (
-            standing is Outcome.STALE
-        ):  # the newer messages need not say when the examination ended, nor how urgent it is
-            _take_ordered_urgency(connection, known.item_id, order, made_at)
-            take_exam_end(connection, order.message.facility, known.item_id, made_at, order.exam_ended)
-        if standing is not Outcome.APPLIED:
-            return standing
-    patient_id = record_patient(connection, trust, order.patient)
+    standing = Outcome.APPLIED if known is None else _standing(known, order, made_at)
+    if standing is Outcome.REPEATED:
+        return standing
+    if standing is Outcome.STALE and item_id is not None and order.patient.identifier is None:
+        return _take_stale(connection, item_id, order, made_at)
+    recorded = record_patient(connection, trust, order.patient, made_at, order.message.control_id)
+    patient_id = recorded.id
     if item_id is None:
         item_id = open_item(connection, trust, patient_id, order.accession_number, ItemState.ORDERED)
+    others = [one for one in follow(connection, recorded.settled) if one != item_id]
+    if standing is Outcome.STALE:  # what it says of the patient may still be news
+        _take_stale(connection, item_id, order, made_at)
+        if recorded.settled is not None:
+            audit.append(connection, f"ris:{order.message.facility}", "patient update", items=others)
+        return standing
     hold_cut(connection)
     row = lock_item(connection, item_id)
     _keep(connection, item_id, order, patient_id, made_at, known=known)
+    row = _name_patient(connection, row, order, patient_id)
     note_ordered_urgency(connection, item_id, made_at, order.urgency)
     note_exam_end(connection, row, made_at, order.exam_ended)
     _note_doubts(connection, row, order, moment.astimezone(LONDON).date())
@@ -125,12 +130,20 @@ def receive_order(connection: Connection, order: Order) -> Outcome:
         work_out(connection, item_id)
     elif row.state == ItemState.ARRIVING:
         open_while_arriving(connection, lock_item(connection, item_id))  # the order may tell that it is urgent
-    audit.append(connection, f"ris:{order.message.facility}", f"order {order.control.value}", items=[item_id])
+    audit.append(connection, f"ris:{order.message.facility}", f"order {order.control.value}", items=[item_id, *others])
     return Outcome.APPLIED
 
 
-def _made_at(message: Message, moment: datetime) -> datetime:
+def made_at_of(message: Message, moment: datetime) -> datetime:
+    """Give when a message was made, as far as that is believed at this moment (both aware UTC)."""
     return message.made_at if message.made_at <= moment + _BELIEVED_AHEAD else moment
+
+
+def _take_stale(connection: Connection, item_id: int, order: Order, made_at: datetime) -> Outcome:
+    """Take of an older message what newer ones need not say: when the examination ended, how urgent it is."""
+    _take_ordered_urgency(connection, item_id, order, made_at)
+    take_exam_end(connection, order.message.facility, item_id, made_at, order.exam_ended)
+    return Outcome.STALE
 
 
 def _standing(known: Row[Any], order: Order, made_at: datetime) -> Outcome:
@@ -186,6 +199,13 @@ def _keep(
 def _needed_by(stated: LocalTime | None) -> dict[str, Any]:
     names = ("at", "as_sent", "zone", "fold", "source")
     return {f"needed_by_{name}": getattr(stated, name) if stated else None for name in names}
+
+
+def _name_patient(connection: Connection, row: Row[Any], order: Order, patient_id: int) -> Row[Any]:
+    """Give the item to whom its order names, whatever the images named; after a report it stays whose it was."""
+    if order.patient.identifier is None or row.state in REPORTED:
+        return row
+    return give_item(connection, row, patient_id)
 
 
 def _cancel(connection: Connection, row: Row[Any]) -> None:

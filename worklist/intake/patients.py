@@ -1,19 +1,36 @@
 """Records patients as home RIS name them, and tells whether two records can be one person.
 
-It must not merge records: only (trust, issuer, identifier) is a key, and an NHS number is none.
+It must not merge records: only (trust, issuer, identifier) is a key, an NHS number is none, and the home RIS alone
+says that two are one (`worklist.patients.merges`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from worklist.db.tables.work import item, item_order, item_study, patient, study
-from worklist.identity import name_key, nhs_number_status
+from worklist.identity import nhs_number_status
 from worklist.intake.study import PatientAsSent
+from worklist.patients.records import Settled, settle_records
+from worklist.patients.stating import columns_of, pack, stated_in, together, unpack
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The row of a patient whom a message names; `settled` is what changed by it, None where it said nothing new.
+
+    `repeated` says that something of this very message counts already.
+    """
+
+    id: int
+    settled: Settled | None
+    repeated: bool = False
 
 
 class Identified(Protocol):
@@ -32,40 +49,28 @@ class Identified(Protocol):
         """The NHS number as sent."""
 
 
-def record_patient(connection: Connection, trust: str, sent: PatientAsSent) -> int:
-    """Insert the patient whom a home RIS names or bring the known one up to date, and give the id of the row.
+def record_patient(connection: Connection, trust: str, sent: PatientAsSent, at: datetime, message: str) -> Recorded:
+    """Record what a message of the home RIS, made `at` (aware UTC), states of a patient, and give the row.
 
-    What was not sent stays as it was known; what was is not changed by headers any more. Without an
-    identifier every call makes a row.
+    What was not sent stays as it was known, a newer message wins over an older one, and what was stated is not
+    changed by headers any more. Without an identifier every call makes a row. The row is locked then.
     """
-    values = patient_columns(sent)
-    stated = {name: value for name, value in values.items() if value not in (None, "not-sent")}
-    statement = insert(patient).values(
-        trust_ods=trust, issuer=sent.issuer or "", identifier=sent.identifier, stated_by_ris=sorted(stated), **values
-    )
+    said = stated_in(sent, at, message)
     if sent.identifier is None:
-        return int(connection.execute(statement.returning(patient.c.id)).scalar_one())
-    return int(
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["trust_ods", "issuer", "identifier"],
-                set_={**stated, "stated_by_ris": _BOTH, "updated_at": func.radpool_now()},
-            ).returning(patient.c.id)
-        ).scalar_one()
-    )
-
-
-def patient_columns(sent: PatientAsSent) -> dict[str, Any]:
-    """Give what a patient's row says of the person, from what was sent."""
-    return {
-        "nhs_number": sent.nhs_number,
-        "nhs_number_status": nhs_number_status(sent.nhs_number),
-        "family_name": sent.family_name,
-        "given_name": sent.given_name,
-        "name_key": name_key(sent.family_name, sent.given_name),
-        "birth_date": sent.birth_date,
-        "sex": sent.sex,
-    }
+        values = {**columns_of(said, ()), "stated": pack(said)}
+        made = connection.execute(insert(patient).values(trust_ods=trust, **values).returning(patient.c.id))
+        return Recorded(int(made.scalar_one()), None)
+    found = insert(patient).values(trust_ods=trust, issuer=sent.issuer or "", identifier=sent.identifier)
+    row = connection.execute(
+        found.on_conflict_do_update(
+            index_elements=["trust_ods", "issuer", "identifier"], set_={"updated_at": patient.c.updated_at}
+        ).returning(patient)
+    ).one()
+    known = unpack(row.stated)
+    newest = together(known, said)
+    if newest == known:
+        return Recorded(row.id, None, repeated=any((one.at, one.message) == (at, message) for one in known.values()))
+    return Recorded(row.id, settle_records(connection, [row.id], {row.id: newest}))
 
 
 def can_be_patient_of(connection: Connection, item_id: int, sent: Identified) -> bool:
@@ -75,28 +80,51 @@ def can_be_patient_of(connection: Connection, item_id: int, sent: Identified) ->
     """
     images = select(study.c.patient_id).join(item_study, item_study.c.study_id == study.c.id)
     known = connection.execute(
-        select(patient.c.identifier, patient.c.issuer, patient.c.nhs_number).where(
+        select(patient.c.trust_ods, patient.c.identifier, patient.c.issuer, patient.c.nhs_number).where(
             patient.c.id.in_(
                 select(item.c.patient_id)
                 .where(item.c.id == item_id)
                 .union(
+                    select(item.c.merged_from_id).where(item.c.id == item_id),
                     select(item_order.c.patient_id).where(item_order.c.item_id == item_id),
                     images.where(item_study.c.item_id == item_id),
                 )
             )
         )
     ).all()
-    return can_be_one_person([*known, sent])
+    return not known or can_be_one_person(connection, known[0].trust_ods, [*known, sent])
 
 
-def can_be_one_person(records: Iterable[Identified]) -> bool:
+def can_be_one_person(connection: Connection, trust: str, records: Iterable[Identified]) -> bool:
     """Whether no two of the records contradict each other.
 
-    Two valid NHS numbers decide. Else the local identifiers do, unless one of the two was not sent
-    or they come from different issuers that both were named.
+    What the home RIS has merged is one person. Else two valid NHS numbers decide, else the local identifiers do,
+    unless one of the two was not sent or they come from different issuers that both were named.
     """
     known = list(records)
-    return not any(_contradict(one, other) for place, one in enumerate(known) for other in known[:place])
+    doubtful = [(one, other) for place, one in enumerate(known) for other in known[:place] if _contradict(one, other)]
+    if not doubtful:
+        return True
+    persons = _persons(connection, trust, {_identity(one) for pair in doubtful for one in pair})
+    return all(
+        _identity(one) in persons and persons[_identity(one)] == persons.get(_identity(other))
+        for one, other in doubtful
+    )
+
+
+def _persons(connection: Connection, trust: str, identities: Collection[tuple[str, str | None]]) -> dict[Any, int]:
+    """Give the records that survive of identifiers that are known."""
+    rows = connection.execute(
+        select(patient.c.issuer, patient.c.identifier, func.coalesce(patient.c.merged_into, patient.c.id)).where(
+            patient.c.trust_ods == trust,
+            tuple_(patient.c.issuer, patient.c.identifier).in_([one for one in identities if one[1] is not None]),
+        )
+    )
+    return {(issuer, identifier): survivor for issuer, identifier, survivor in rows}
+
+
+def _identity(one: Identified) -> tuple[str, str | None]:
+    return one.issuer or "", one.identifier
 
 
 def _contradict(one: Identified, other: Identified) -> bool:
@@ -111,9 +139,3 @@ def _contradict(one: Identified, other: Identified) -> bool:
 
 def _valid(nhs_number: str | None) -> bool:
     return nhs_number_status(nhs_number) == "present-untraced"
-
-
-#: The columns known to be stated by the home RIS with those that it states now, each once.
-_BOTH = text(
-    "ARRAY(SELECT DISTINCT n.name FROM unnest(patient.stated_by_ris || excluded.stated_by_ris) AS n (name) ORDER BY 1)"
-)

@@ -28,7 +28,8 @@ class Code:
 class PatientAsSent:
     """Who the source says the patient is; every field may be missing.
 
-    `birth_date` is the local calendar date; `nhs_number` is ten digits without spaces, unvalidated.
+    `birth_date` is the local calendar date; `nhs_number` is ten digits without spaces, unvalidated;
+    `nhs_number_trace` its status indicator (`01` to `08`), which headers do not state.
     """
 
     identifier: str | None = None
@@ -38,6 +39,7 @@ class PatientAsSent:
     given_name: str | None = None
     birth_date: date | None = None
     sex: str | None = None
+    nhs_number_trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,25 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, func, or_, select, tuple_, update
+from sqlalchemy import Connection, delete, exists, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
+from worklist.db.tables.merges import patient_merge
 from worklist.db.tables.work import item, item_order, patient, study, study_identity
-from worklist.intake.header_truth import Truth, patient_of, vote
-from worklist.intake.patients import patient_columns
+from worklist.intake.header_truth import Truth
 from worklist.intake.studies import Taken
+from worklist.patients.records import settle_records
 
 #: A row that another writer takes away while it is looked for is looked for again this often.
 _ATTEMPTS = 5
-#: What stands in the record together: where the home RIS stated one of them, headers add nothing to it.
-_TOGETHER = (
-    ("family_name", "given_name", "name_key"),
-    ("nhs_number", "nhs_number_status"),
-    ("birth_date",),
-    ("sex",),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +59,11 @@ def place_patients(connection: Connection, trust: str, new: Sequence[Truth], kno
     return PatientsPlaced(of_new, moved, tuple(restated), frozenset({*of_new, *moved.values(), *involved}))
 
 
-def write_patients(connection: Connection, placed: PatientsPlaced, known: Sequence[Taken]) -> None:
-    """Write whose the studies are and what counts in the patients' records; the studies are there by now."""
+def write_patients(connection: Connection, placed: PatientsPlaced, known: Sequence[Taken]) -> frozenset[int]:
+    """Write whose the studies are and what counts in the patients' records; the studies are there by now.
+
+    Gives the records of all who are one person with any of them.
+    """
     for one in known:
         if one.row.id in placed.moved:
             moved = {"patient_id": placed.moved[one.row.id]}
@@ -75,8 +71,13 @@ def write_patients(connection: Connection, placed: PatientsPlaced, known: Sequen
         if one.row.id in placed.moved or one.row.id in placed.restated:
             voice = update(study_identity).where(study_identity.c.study_id == one.row.id)
             connection.execute(voice.values(stated=one.after.patient_values))
-    if placed.locked:
-        _settle_records(connection, placed.locked)
+    if not placed.locked:
+        return frozenset()
+    settled = settle_records(connection, placed.locked)
+    if settled.born_otherwise - settled.of_one_study:
+        whose = sorted(settled.born_otherwise - settled.of_one_study)
+        connection.execute(update(study).where(study.c.patient_id.in_(whose)).values(_WORK_OUT_AGAIN))
+    return settled.persons
 
 
 def drop_unnamed(connection: Connection, placed: PatientsPlaced) -> None:
@@ -88,8 +89,11 @@ def drop_unnamed(connection: Connection, placed: PatientsPlaced) -> None:
             patient.c.id.in_(placed.locked),
             func.cardinality(patient.c.stated_by_ris) == 0,
             ~exists().where(study.c.patient_id == patient.c.id),
-            ~exists().where(item.c.patient_id == patient.c.id),
+            ~exists().where(or_(item.c.patient_id == patient.c.id, item.c.merged_from_id == patient.c.id)),
             ~exists().where(item_order.c.patient_id == patient.c.id),
+            ~exists().where(
+                or_(patient_merge.c.retired_id == patient.c.id, patient_merge.c.surviving_id == patient.c.id)
+            ),
         )
     )
 
@@ -137,31 +141,6 @@ def _nameless(connection: Connection, trust: str) -> int:
     return int(made.scalar_one())
 
 
-def _settle_records(connection: Connection, ids: Collection[int]) -> None:
-    """Write into the records what most of the patients' studies state, but for what the home RIS stated."""
-    voices: dict[int, list[Mapping[str, str]]] = {one: [] for one in ids}
-    for row in connection.execute(
-        select(study.c.patient_id, study_identity.c.stated)
-        .join(study_identity, study_identity.c.study_id == study.c.id)
-        .where(study.c.patient_id.in_(ids))
-    ):
-        voices[row.patient_id].append(row.stated)
-    for row in connection.execute(select(patient).where(patient.c.id.in_(ids)).order_by(patient.c.id)):
-        changed = _changed(row, voices[row.id])
-        if changed:
-            connection.execute(
-                update(patient).where(patient.c.id == row.id).values(**changed, updated_at=func.radpool_now())
-            )
-        if "birth_date" in changed and len(voices[row.id]) > 1:
-            connection.execute(_WORK_OUT_AGAIN, {"whose": row.id})
-
-
 #: Studies that are complete, or are being completed now with the age of before, are worked out again; the others are
 #: only judged once more. This waits for who has one locked: completion, which locks no patient.
-_WORK_OUT_AGAIN = update(study).where(study.c.patient_id == bindparam("whose")).values(judge_at_instances=0)
-
-
-def _changed(row: Any, voices: Sequence[Mapping[str, str]]) -> dict[str, Any]:
-    counting = patient_columns(patient_of(vote(voices)))
-    ours = [name for names in _TOGETHER if not set(names) & set(row.stated_by_ris) for name in names]
-    return {name: counting[name] for name in ours if counting[name] != getattr(row, name)}
+_WORK_OUT_AGAIN = {"judge_at_instances": 0}

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 
 from tests.builders import shared
-from tests.conftest import Database
+from tests.conftest import NOW, Database
 from worklist.db import embedded
 from worklist.intake.arrived import digest_of
 from worklist.intake.objects import Arrival, Fate, Outcome, take_in
@@ -177,7 +177,7 @@ def test_the_home_ris_s_word_on_a_patient_outranks_headers_that_come_later(one: 
     with one.app.begin() as connection:
         take_in(connection, _arrivals(run, [ct]))
         named = PatientAsSent(f"{run}P", "I", None, "Yew", "Una", None, None)
-        record_patient(connection, "RXA", named)
+        record_patient(connection, "RXA", named, NOW, "M1")
         take_in(connection, _arrivals(run, [replace(ct, study=1, birth_date=date(1980, 1, 3))]))
     [patient] = _state(one, run, [ct])["patients"]
     assert patient[2:5] == ("Yew", "Una", date(1980, 1, 2))

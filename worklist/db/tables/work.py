@@ -46,10 +46,20 @@ patient = Table(
         ARRAY(Text),
         nullable=False,
         server_default=text("'{}'"),
-        comment="Columns that an order or report of the home RIS stated: headers do not change those.",
+        comment="Columns that a message of the home RIS stated: headers do not change those.",
     ),
-    one_of("nhs_number_status", ("not-sent", "invalid", "present-untraced")),
+    Column("nhs_number_trace", Text, comment="NHS number status indicator as the home RIS sent it: 01 is verified."),
+    Column(
+        "stated",
+        JSONB,
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="What the home RIS last stated under this identifier, by column: [value, when made, message].",
+    ),
+    Column("merged_into", BigInteger, ForeignKey("patient.id"), comment="Who survives, at the end of the chain."),
+    one_of("nhs_number_status", ("not-sent", "invalid", "present-untraced", "verified")),
     UniqueConstraint("trust_ods", "issuer", "identifier"),
+    Index("patient_merged_idx", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
     comment="Patient identity; forced row-level security. Nothing is merged on the NHS number alone.",
 )
 
@@ -172,6 +182,12 @@ item = Table(
     Column("reported_at", Instant, comment="When a final report was available at home; stops the turnaround clock."),
     Column("arriving", Boolean, nullable=False, server_default=text("false"), comment="Offered; images still come."),
     Column("completed_by", Text, comment="What made its last study complete."),
+    Column(
+        "merged_from_id",
+        BigInteger,
+        ForeignKey("patient.id"),
+        comment="Whom it names, while that one is merged into another; null: patient_id is whom it names.",
+    ),
     Column("not_offered_rule", Text, comment="The rule that keeps it from network reporting; null: none does."),
     Column("not_offered_reason", Text),
     Column("report_due_at", Instant, comment="When the report was due, where due_at is when its check is."),
@@ -182,6 +198,7 @@ item = Table(
     Index("item_state_due_idx", "state", "due_at", "id"),
     Index("item_trust_state_due_idx", "trust_ods", "state", "due_at", "id"),
     Index("item_patient_idx", "patient_id"),
+    Index("item_merged_from_idx", "merged_from_id", postgresql_where=text("merged_from_id IS NOT NULL")),
     Index("item_reported_idx", "reported_at", postgresql_where=text("reported_at IS NOT NULL")),
     comment="One accession of one trust and where it stands; no identifiers.",
 )
@@ -220,6 +237,7 @@ item_order = Table(
     Column("message_ids", ARRAY(Text), nullable=False, comment="Ids of the messages of that instant that were taken."),
     now_column("received_at"),
     one_of("control", ("new", "change", "cancel")),
+    Index("item_order_patient_idx", "patient_id"),
     comment="What the newest order message says of an item; what follows from it stands in item.",
 )
 
