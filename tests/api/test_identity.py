@@ -105,7 +105,7 @@ def test_another_trusts_people_get_not_one_byte_of_it(api: Served, role: Role) -
             unknown = other.request(method, path.replace(str(item_id), "987654321"), json=body)
             assert_problem(answered, 404, "unknown-item")
             assert answered.text.replace(str(item_id), "987654321") == unknown.text
-    assert other.get("/worklist").json() == {"items": [], "next_cursor": None}
+    assert other.get("/worklist").json() == {"items": [], "next_cursor": None, "quiet_feeds": []}
     assert other.get("/exceptions").json() == {"exceptions": []}
     assert_problem(other.get("/worklist", params={"trust": "RXA"}), 404, "not-found")
 

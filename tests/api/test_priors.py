@@ -42,7 +42,16 @@ def test_the_same_patients_items_of_the_trust_are_listed_the_newest_first(api: S
         "item_id": lately,
         "accession_number": "LATE1",
         "exam_date": "2026-06-07",
-        "exams": [{"code": "XHANL", "description": "XR Hand Lt", "mapped_by": "requested-code"}],
+        "exams": [
+            {
+                "code": "XHANL",
+                "description": "XR Hand Lt",
+                "mapped_by": "requested-code",
+                "version": 1,
+                "mapping_id": None,
+                "minutes_by": "network",
+            }
+        ],
         "modality": "XR",
         "state": "ready",
         "reported_at": None,

@@ -33,7 +33,16 @@ def test_an_item_has_what_was_agreed(api: Served) -> None:
         "age_years": 56,
         "state": "ready",
     }
-    assert found["exams"] == [{"code": "XHANL", "description": "XR Hand Lt", "mapped_by": "requested-code"}]
+    assert found["exams"] == [
+        {
+            "code": "XHANL",
+            "description": "XR Hand Lt",
+            "mapped_by": "requested-code",
+            "version": 1,
+            "mapping_id": None,
+            "minutes_by": "network",
+        }
+    ]
     assert (found["setting"], found["urgency"]) == ("emergency", "emergency")
     assert found["clock_start_at"] == "2026-06-10T09:00:00Z"
     assert found["due_at"] == "2026-06-10T10:00:00Z"

@@ -78,13 +78,13 @@ def test_ingest_compares_with_every_peer_that_is_installed() -> None:
 def test_a_benchmark_that_does_not_exist_is_refused_with_those_that_do() -> None:
     done = run("plan")
     assert done.returncode == 2
-    assert done.stderr == "there is no benchmark 'plan'; there are: claims, ingest\n"
+    assert done.stderr == "there is no benchmark 'plan'; there are: claims, hl7, ingest\n"
 
 
 def test_no_name_is_refused_with_those_that_exist() -> None:
     done = run()
     assert done.returncode == 2
-    assert "there are: claims, ingest" in done.stderr
+    assert "there are: claims, hl7, ingest" in done.stderr
 
 
 @pytest.mark.parametrize(

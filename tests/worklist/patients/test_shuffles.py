@@ -120,6 +120,7 @@ def _left_by(database: Database, facts: Sequence[Fact], *, completing: bool) -> 
 
 #: What names others stands before them; what is only appended stays, and is not compared.
 _EMPTIED = (
-    "worklist_exception reading item_study item_exam item_order order_identity item instance header_statement series"
+    "worklist_exception alert item_priority item_act clock_pause exam_end exam_as_sent item_to_work_out home_reading"
+    " delivery reading item_study item_exam item_order order_identity item instance header_statement series"
     " study_identity study patient_merge patient"
 )
