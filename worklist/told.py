@@ -74,6 +74,8 @@ _ENDED = frozenset(
     )
 )
 _REPORTED = frozenset({Move.REPORTED_PRELIMINARY.value, Move.VERIFIED.value, Move.ADDED_TO.value})
+#: Kinds of events that a home RIS may have to be told of: of no other need anything be read.
+MAY_BE_TOLD = _TAKEN | _GIVEN_BACK | _OPENED | _ENDED | _REPORTED
 
 
 def notice_of(kind: str, dimensions: Mapping[str, Any], locks: Locks, *, has_words: bool) -> Notice | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
 
 from cli.process import every
 from cli.running import Given, service
@@ -40,7 +41,6 @@ def run(given: Given) -> None:
             lambda: _forget(running.engine, settings.keep_report_days),
             name="report words",
         )
-        every(_REFRESH_SECONDS, running.stop, post.refresh, name="home RIS")
         ear = Ear(FeedKind.HL7)
         every(_HEARD_SECONDS, running.stop, lambda: ear.write_down(running.engine), name="feeds")
         posting = threading.Thread(target=_post, args=(post, wakeups, running.stop), name="post")
@@ -51,10 +51,15 @@ def run(given: Given) -> None:
 
 
 def _post(post: Post, wakeups: Wakeups, stop: threading.Event) -> None:
+    refreshed_at = -math.inf
     while not stop.is_set():
         try:
+            if time.monotonic() >= refreshed_at + _REFRESH_SECONDS:
+                post.refresh()
+                refreshed_at = time.monotonic()
             post.step()
-        except DBAPIError as error:
+        except Exception as error:
+            # Whatever it is, reports must not stay here until a restart.
             log.warning("not put in line; will try again", error=type(error).__name__)
             stop.wait(0.5)
             continue

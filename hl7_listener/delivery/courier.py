@@ -108,13 +108,10 @@ class Courier:
             self._connect()
             with self._engine.begin() as connection:
                 taken = line.take_next(connection, self._home.facility, lease_seconds=self._patience.lease)
-                telling = read_telling(connection, taken) if taken is not None else None
             if taken is None:
                 return acknowledged
-            if telling is None:
-                answer = Answer(Verdict.NEVER, "the item has no accession number")
-            else:
-                answer = self._ask(write(telling, self._home.dialect.sent, self._home.dialect.character_set), taken)
+            message = self._message(taken)
+            answer = message if isinstance(message, Answer) else self._ask(message, taken)
             with self._engine.begin() as connection:
                 state = line.note_answer(connection, taken, answer)
             if state is DeliveryState.ACKNOWLEDGED:
@@ -136,6 +133,20 @@ class Courier:
         if self._connection is not None:
             self._connection.close()
         self._connection = None
+
+    def _message(self, taken: Taken) -> bytes | Answer:
+        """Write a message; one that cannot be written is for a person, and must not hold up those behind it."""
+        try:
+            with self._engine.begin() as connection:
+                telling = read_telling(connection, taken)
+            if telling is None:
+                return Answer(Verdict.NEVER, "the item has no accession number")
+            return write(telling, self._home.dialect.sent, self._home.dialect.character_set)
+        except DBAPIError:
+            raise
+        except Exception as error:
+            log.exception("message cannot be written", facility=self._home.facility, delivery=taken.id)
+            return Answer(Verdict.NEVER, f"it cannot be written ({type(error).__name__})")
 
     def _connect(self) -> None:
         if self._connection is not None and not self._is_broken():
@@ -177,13 +188,17 @@ class Courier:
 
 
 class Post:
-    """The couriers of all RIS: keeps one for each that takes messages, as the configuration changes."""
+    """The couriers of all RIS: keeps one for each that takes messages, as the configuration changes.
+
+    Used from one thread.
+    """
 
     def __init__(self, engine: Engine, patience: Patience, stop: threading.Event) -> None:
         self._engine = engine
         self._patience = patience
         self._stop = stop
         self._rounds: dict[str, _Round] = {}
+        self._dismissed: list[_Round] = []
 
     def step(self) -> None:
         """Put new messages in line and wake the couriers for them."""
@@ -196,8 +211,8 @@ class Post:
         wanted = homes(self._engine)
         for facility, running in list(self._rounds.items()):
             if wanted.get(facility) != running.home:
-                running.dismiss()
-                del self._rounds[facility]
+                running.dismiss()  # what it has in hand is leased to it: its successor need not wait
+                self._dismissed.append(self._rounds.pop(facility))
         for facility, home in wanted.items():
             if facility not in self._rounds:
                 self._rounds[facility] = _Round(self._engine, home, self._patience, self._stop)
@@ -206,8 +221,11 @@ class Post:
 
     def end(self) -> None:
         """Wait for the couriers to finish what they have in hand."""
-        for one in self._rounds.values():
+        ending = [*self._rounds.values(), *self._dismissed]
+        for one in ending:
             one.dismiss()
+        for one in ending:
+            one.join()
 
 
 class _Round:
@@ -227,6 +245,9 @@ class _Round:
         """End the round when the message in hand is seen to."""
         self._dismissed.set()
         self.wake.set()
+
+    def join(self) -> None:
+        """Wait for its end."""
         self._thread.join()
 
     def _run(self) -> None:
@@ -241,7 +262,8 @@ class _Round:
                 self._rest(pause)
                 pause = min(pause * 2, self._patience.away)
                 continue
-            except DBAPIError as error:
+            except Exception as error:
+                # Whatever it is, this RIS must not stay without its reports until a restart.
                 log.warning("not delivered; will try again", facility=self.home.facility, error=type(error).__name__)
                 self._rest(_LOOK_SECONDS)
                 continue

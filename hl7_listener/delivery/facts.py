@@ -38,17 +38,10 @@ def read_telling(connection: Connection, taken: Taken) -> Telling | None:
         .outerjoin(item_order, item_order.c.item_id == item.c.id)
         .where(item.c.id == taken.item_id)
     ).one()
-    audit.append(
-        connection,
-        f"ris:{taken.destination}",
-        f"{taken.notice} read to be sent",
-        items=[taken.item_id],
-        detail={"delivery": taken.id, "attempt": taken.attempt},
-    )
     if row.accession_number is None:
         return None
     given = _report(connection, taken)
-    return Telling(
+    telling = Telling(
         notice=taken.notice,
         control_id=taken.control_id,
         made_at=taken.made_at,
@@ -75,6 +68,14 @@ def read_telling(connection: Connection, taken: Taken) -> Telling | None:
         alerts=tuple(given.alerts) if given is not None else (),
         amends=given is not None and _amends(connection, given),
     )
+    audit.append(
+        connection,
+        f"ris:{taken.destination}",
+        f"{taken.notice} read to be sent",
+        items=[taken.item_id],
+        detail={"delivery": taken.id, "attempt": taken.attempt},
+    )
+    return telling
 
 
 def _report(connection: Connection, taken: Taken) -> Row[Any] | None:

@@ -19,13 +19,13 @@ from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.claims import report, report_text
 from worklist.db.tables.delivery import delivery
 from worklist.db.tables.network import ris
-from worklist.db.tables.work import item
+from worklist.db.tables.work import item, worklist_exception
 from worklist.doubts import close_doubt, hold_doubt_open
 from worklist.events import Event
 from worklist.home_clock import ReportedSource, stop_clock
 from worklist.moves import lock_item
 from worklist.reading import ReportStatus
-from worklist.told import OF_REPORTS, DeliveryState, Locks, Notice, notice_of
+from worklist.told import MAY_BE_TOLD, OF_REPORTS, DeliveryState, Locks, Notice, notice_of
 
 #: The consumer's name: its checkpoint says up to which position messages are in line.
 CONSUMER = "delivery"
@@ -54,7 +54,7 @@ class Taken:
 
 def put_in_line(connection: Connection, one: Event) -> None:
     """Put in line what an event asks to be told, to each RIS of its trust that takes messages."""
-    if one.item_id is None or one.trust is None:
+    if one.item_id is None or one.trust is None or one.kind not in MAY_BE_TOLD:
         return
     report_id = one.dimensions.get("report")
     view_as(connection, Viewer(trust=one.trust))
@@ -155,11 +155,10 @@ def note_answer(connection: Connection, taken: Taken, answer: Answer) -> Deliver
     dimensions = {"delivery": row.id, "notice": row.notice, "report": row.report_id, "answer": answer.codes}
     if answer.verdict is Verdict.TAKEN:
         _end(connection, row, DeliveryState.ACKNOWLEDGED, answer.codes, by=actor)
-        if row.notice in _REPORTS and _is_final(connection, row.report_id):
-            stop_clock(connection, item_row, None, ReportedSource.ACKNOWLEDGED, by=actor)
-            close_doubt(
-                connection, UNDELIVERED, item_id=row.item_id, detail=_UNDELIVERED_WHY, by=actor, outcome="acknowledged"
-            )
+        if row.notice in _REPORTS:
+            if _is_final(connection, row.report_id):
+                stop_clock(connection, item_row, None, ReportedSource.ACKNOWLEDGED, by=actor)
+            _page_no_longer(connection, row.item_id, by=actor, outcome="acknowledged")
         _tell(connection, row, "delivery.acknowledged", dimensions)
         audit.append(connection, actor, f"{row.notice} acknowledged", items=[row.item_id], detail={"delivery": row.id})
         return DeliveryState.ACKNOWLEDGED
@@ -179,16 +178,22 @@ def note_answer(connection: Connection, taken: Taken, answer: Answer) -> Deliver
 
 
 def page_undelivered(connection: Connection, *, after_seconds: float, limit: int = 200) -> int:
-    """Open an exception for each report that has waited this long for its RIS, and give how many do.
+    """Open an exception for each report that has waited this long for its RIS, and give for how many it did.
 
-    An addendum or a preliminary report that does not arrive is as much for a person as a verified one.
+    An addendum, a preliminary report or a recall that does not arrive is as much for a person as a verified report.
     """
+    paged = exists().where(
+        worklist_exception.c.kind == UNDELIVERED,
+        worklist_exception.c.item_id == delivery.c.item_id,
+        worklist_exception.c.closed_at.is_(None),
+    )
     late = connection.execute(
         select(delivery)
         .where(
             delivery.c.state == DeliveryState.WAITING.value,
             delivery.c.notice.in_(_REPORTS),
             delivery.c.made_at < func.radpool_now() - timedelta(seconds=after_seconds),
+            ~paged,
         )
         .order_by(delivery.c.id)
         .limit(limit)
@@ -235,7 +240,7 @@ def line_up_again(connection: Connection, delivery_id: int, *, by: str) -> None:
     UnknownDelivery, NotDead
         If there is none, or it was not given up.
     """
-    row = _dead(connection, delivery_id)
+    _, row = _dead(connection, delivery_id)
     connection.execute(
         update(delivery)
         .where(delivery.c.id == row.id)
@@ -259,12 +264,11 @@ def settle(connection: Connection, delivery_id: int, *, by: str) -> None:
     UnknownDelivery, NotDead
         If there is none, or it was not given up.
     """
-    row = _dead(connection, delivery_id)
-    item_row = lock_item(connection, row.item_id)
+    item_row, row = _dead(connection, delivery_id)
     _end(connection, row, DeliveryState.SETTLED, row.last_answer, by=by)
     if row.notice in _REPORTS and _is_final(connection, row.report_id):
         stop_clock(connection, item_row, None, ReportedSource.PERSON, by=by)
-    close_doubt(connection, UNDELIVERED, item_id=row.item_id, detail=_UNDELIVERED_WHY, by=by, outcome="settled")
+    _page_no_longer(connection, row.item_id, by=by, outcome="settled")
     _tell(connection, row, "delivery.settled", {"delivery": row.id, "notice": row.notice})
     audit.append(connection, by, "delivery settled", items=[row.item_id], detail={"delivery": row.id})
 
@@ -316,16 +320,13 @@ def read_delivery(connection: Connection, delivery_id: int) -> Row[Any]:
     return row
 
 
-def _dead(connection: Connection, delivery_id: int) -> Row[Any]:
-    item_id = connection.scalar(select(delivery.c.item_id).where(delivery.c.id == delivery_id))
-    if item_id is not None:
-        lock_item(connection, item_id)
-    row = connection.execute(select(delivery).where(delivery.c.id == delivery_id).with_for_update()).one_or_none()
-    if row is None:
-        raise UnknownDelivery(delivery_id)
+def _dead(connection: Connection, delivery_id: int) -> tuple[Row[Any], Row[Any]]:
+    """Give a message that was given up with its item, both locked."""
+    item_row = lock_item(connection, read_delivery(connection, delivery_id).item_id)
+    row = connection.execute(select(delivery).where(delivery.c.id == delivery_id).with_for_update()).one()
     if row.state != DeliveryState.DEAD:
         raise NotDead(delivery_id, row.state)
-    return row
+    return item_row, row
 
 
 def _end(connection: Connection, row: Row[Any], state: DeliveryState, answer: str | None, *, by: str) -> None:
@@ -344,6 +345,17 @@ def _is_final(connection: Connection, report_id: int | None) -> bool:
 
 def _page(connection: Connection, row: Row[Any]) -> None:
     hold_doubt_open(connection, UNDELIVERED, trust=row.trust_ods, item_id=row.item_id, detail=_UNDELIVERED_WHY)
+
+
+def _page_no_longer(connection: Connection, item_id: int, *, by: str, outcome: str) -> None:
+    """Close the exception of an item of which every report has reached its RIS, or was settled."""
+    left = exists().where(
+        delivery.c.item_id == item_id,
+        delivery.c.notice.in_(_REPORTS),
+        delivery.c.state.in_((DeliveryState.DEAD.value, DeliveryState.WAITING.value)),
+    )
+    if not connection.scalar(select(left)):
+        close_doubt(connection, UNDELIVERED, item_id=item_id, detail=_UNDELIVERED_WHY, by=by, outcome=outcome)
 
 
 def _tell(connection: Connection, row: Row[Any], kind: str, dimensions: dict[str, Any]) -> None:

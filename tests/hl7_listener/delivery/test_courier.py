@@ -13,6 +13,7 @@ from sqlalchemy import text
 from allocation.reports import ReportGiven
 from hl7_listener.delivery.courier import Patience, Post
 from hl7_listener.delivery.line import line_up_again
+from hl7_listener.delivery.writing import Telling, write
 from tests.allocation.claims.claiming import claimed_by, report
 from tests.builders import arrive, patient_called
 from tests.conftest import Database
@@ -116,6 +117,29 @@ def test_a_report_without_an_accession_number_is_for_a_person_and_goes_out_when_
     assert item_row(network, item_id).reported_source == "acknowledged"
 
 
+def test_a_message_that_cannot_be_written_is_for_a_person_and_stops_nothing_behind_it(
+    network: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first: list[str] = []
+
+    def fails_once(telling: Telling, *how: object) -> bytes:
+        if not first:
+            first.append(telling.control_id)
+            raise ValueError("no such field")
+        return write(telling, *how)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("hl7_listener.delivery.courier.write", fails_once)
+    with home_ris() as ris:
+        at_home(network, ris.port)
+        for _ in range(2):
+            arrive(network)
+            verify(network)
+        assert deliver(network) == 1
+    assert [row.state for row in line_of(network)] == ["dead", "acknowledged"]
+    assert line_of(network)[0].last_answer == "it cannot be written (ValueError)"
+    assert open_exceptions(network) == ["report-undelivered"]
+
+
 def test_every_read_for_a_message_and_every_acknowledgement_is_in_the_audit(network: Database) -> None:
     with home_ris() as ris:
         at_home(network, ris.port)
@@ -148,6 +172,10 @@ class TestPost:
                 _wait(lambda: len(other.taken) == 1)
                 with home_ris(port=port) as ris:
                     _wait(lambda: len(ris.taken) == 1)
+        assert [row.state for row in line_of(network)] == ["acknowledged", "acknowledged"]
+        assert {control_id_of(one) for one in (*ris.taken, *other.taken)} == {
+            row.control_id for row in line_of(network)
+        }
 
     def test_a_ris_that_moves_is_found_where_it_is_now(self, network: Database) -> None:
         at_home(network, free_port())
@@ -157,6 +185,7 @@ class TestPost:
             at_home(network, ris.port)
             post.refresh()
             _wait(lambda: len(ris.taken) == 1)
+        assert [control_id_of(one) for one in ris.taken] == [row.control_id for row in line_of(network)]
 
     def test_a_ris_killed_between_taking_and_answering_has_each_message_once_by_its_control_id(
         self, network: Database

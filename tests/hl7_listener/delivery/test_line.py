@@ -274,6 +274,32 @@ class TestWhatDoesNotArrive:
         answer(network, take_next(network), TAKEN)
         assert open_exceptions(network) == []
 
+    def test_a_late_addendum_pages_until_it_has_arrived_too(self, network: Database) -> None:
+        at_home(network, 1)
+        arrive(network)
+        made = claimed_by(network, "hart")
+        report(network, "hart", made, ReportGiven(ReportStatus.VERIFIED, "Clear."))
+        report(network, "hart", made, ReportGiven(ReportStatus.ADDENDUM, "But small."))
+        put_in_line(network)
+        let_pass(network, 901)
+        page(network, 900)
+        answer(network, take_next(network), TAKEN)
+        assert open_exceptions(network) == ["report-undelivered"]
+        answer(network, take_next(network), TAKEN)
+        assert open_exceptions(network) == []
+
+    def test_no_late_report_is_passed_over_for_those_before_it(self, network: Database) -> None:
+        at_home(network, 1)
+        for _ in range(3):
+            arrive(network)
+            verify(network)
+        put_in_line(network)
+        let_pass(network, 901)
+        for _ in range(3):
+            with network.app.begin() as connection:
+                line.page_undelivered(connection, after_seconds=900, limit=1)
+        assert len(open_exceptions(network)) == 3
+
     def test_a_rejected_report_pages_somebody_at_once(self, network: Database) -> None:
         at_home(network, 1)
         arrive(network)

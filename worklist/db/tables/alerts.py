@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Date, ForeignKey, Index, Table, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Table, Text, UniqueConstraint, text
 
 from worklist.alerts import AlertKind
-from worklist.db.tables.columns import Instant, identity, metadata, now_column, one_of, trust_column
+from worklist.db.tables.columns import Instant, dated, identity, metadata, now_column, one_of, trust_column
 
 alert = Table(
     "alert",
@@ -34,10 +34,7 @@ alert_timer = Table(
     Column("kind", Text, nullable=False),
     trust_column(nullable=True),
     Column("within", Text, nullable=False),
-    Column("valid_from", Date, nullable=False),
-    Column("valid_to", Date),
-    Column("source", Text, nullable=False),
-    Column("confirmed_by", Text),
+    *dated(),
     one_of("kind", [kind.value for kind in AlertKind]),
     UniqueConstraint("kind", "trust_ods", "valid_from", postgresql_nulls_not_distinct=True),
     comment="Within what time an alert must be acknowledged, dated; spans as text such as '4 hours'.",

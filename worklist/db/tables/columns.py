@@ -9,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Identity,
@@ -61,3 +62,13 @@ def one_of(column: str, values: Iterable[str]) -> CheckConstraint:
 def trust_column(*, nullable: bool = False, name: str = "trust_ods", primary_key: bool = False) -> Column[Any]:
     """A reference to a trust by its ODS code."""
     return Column(name, Text, ForeignKey("trust.ods_code"), nullable=nullable, primary_key=primary_key)
+
+
+def dated() -> tuple[Column[Any], ...]:
+    """What every dated rule states: its first and last local day, where it comes from and who agreed to it."""
+    return (
+        Column("valid_from", Date, nullable=False),
+        Column("valid_to", Date),
+        Column("source", Text, nullable=False),
+        Column("confirmed_by", Text),
+    )

@@ -7,7 +7,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Date,
     ForeignKey,
     Index,
     PrimaryKeyConstraint,
@@ -17,7 +16,7 @@ from sqlalchemy import (
     text,
 )
 
-from worklist.db.tables.columns import Instant, identity, metadata, now_column, one_of, trust_column
+from worklist.db.tables.columns import Instant, dated, identity, metadata, now_column, one_of, trust_column
 from worklist.reasons import ReasonedAct
 
 item_act = Table(
@@ -62,10 +61,7 @@ act_reason = Table(
     Column("act", Text, nullable=False),
     Column("code", Text, nullable=False),
     Column("description", Text, nullable=False),
-    Column("valid_from", Date, nullable=False),
-    Column("valid_to", Date),
-    Column("source", Text, nullable=False),
-    Column("confirmed_by", Text),
+    *dated(),
     PrimaryKeyConstraint("act", "code"),
     one_of("act", [act.value for act in ReasonedAct]),
     comment="A network's own reasons beside the fixed ones.",
@@ -79,10 +75,7 @@ pause_rule = Table(
     trust_column(nullable=True),
     Column("act", Text, nullable=False),
     Column("reasons", ARRAY(Text), nullable=False),
-    Column("valid_from", Date, nullable=False),
-    Column("valid_to", Date),
-    Column("source", Text, nullable=False),
-    Column("confirmed_by", Text),
+    *dated(),
     one_of("act", ("hold", "return-to-site")),
     UniqueConstraint("code", "valid_from"),
     comment="For which acts and reasons the turnaround clock may stand still, dated; never that of the backstop.",

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
-from worklist.db.tables.columns import Instant, identity, metadata, now_column, one_of, trust_column
+from worklist.db.tables.columns import Instant, dated, identity, metadata, now_column, one_of, trust_column
 from worklist.not_offered import NotOfferedReason
 from worklist.told import Locks
 from worklist.turnaround import TargetClock
@@ -126,10 +126,7 @@ target_rule = Table(
     Column("exam_codes", ARRAY(Text)),
     Column("target", Text, nullable=False),
     Column("hard_limit", Text),
-    Column("valid_from", Date, nullable=False),
-    Column("valid_to", Date),
-    Column("source", Text, nullable=False),
-    Column("confirmed_by", Text),
+    *dated(),
     Column("clock", Text, nullable=False, server_default=text("'report'")),
     one_of("clock", [clock.value for clock in TargetClock]),
     UniqueConstraint("code", "valid_from"),
@@ -146,10 +143,7 @@ not_offered_rule = Table(
     Column("exam_codes", ARRAY(Text)),
     Column("settings", ARRAY(Text)),
     Column("reason", Text, nullable=False),
-    Column("valid_from", Date, nullable=False),
-    Column("valid_to", Date),
-    Column("source", Text, nullable=False),
-    Column("confirmed_by", Text),
+    *dated(),
     one_of("reason", [reason.value for reason in NotOfferedReason]),
     UniqueConstraint("code", "valid_from"),
     comment="What is not offered for network reporting, dated; null conditions match everything.",
