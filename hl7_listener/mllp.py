@@ -9,7 +9,7 @@ import asyncio
 import ipaddress
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
@@ -18,8 +18,10 @@ import structlog
 from hl7_listener.framing import Framer, FrameTooLong, FramingBroken, framed
 from hl7_listener.limits import Limits
 
-#: Gives the answer to a message; called in a thread. What it answers is durable by then.
-Answer = Callable[[bytes], bytes]
+#: Gives the answer to a message. What it answers is durable by then.
+Answer = Callable[[bytes], Awaitable[bytes]]
+#: Gives the answer to the beginning of a message that is too long.
+Refuse = Callable[[bytes], bytes]
 
 _READ_BYTES = 64 * 1024
 
@@ -32,7 +34,7 @@ class Server:
     `answer` takes a whole message, `refuse` the beginning of one that is too long.
     """
 
-    def __init__(self, listening_socket: socket.socket, limits: Limits, *, answer: Answer, refuse: Answer) -> None:
+    def __init__(self, listening_socket: socket.socket, limits: Limits, *, answer: Answer, refuse: Refuse) -> None:
         self._listening_socket = listening_socket
         self._limits = limits
         self._answer = answer
@@ -137,7 +139,7 @@ class Server:
         assert conversation is not None
         self._answering.add(conversation)
         try:
-            await self._send(writer, await asyncio.to_thread(self._answer, message))
+            await self._send(writer, await self._answer(message))
         finally:
             self._answering.discard(conversation)
 

@@ -7,38 +7,37 @@ knows no field of it.
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import threading
 import uuid
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
+from functools import lru_cache, partial
+from typing import Any
 
 import psycopg.errors
 import structlog
-from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy import Connection, Engine, Row, select, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from allocation.home_finals import take_home_report
 from hl7_listener.acknowledgement import UNREADABLE, Code, acknowledgement
+from hl7_listener.acts import Act, acts_of
+from hl7_listener.desk import Desk, Later
 from hl7_listener.dialect import Dialect, DialectNotValid, read_dialect
 from hl7_listener.fault import Condition, MessageFault
 from hl7_listener.header import Header, read_header
 from hl7_listener.limits import Limits
 from hl7_listener.mllp import Server
-from hl7_listener.orders import read_orders
-from hl7_listener.patients import read_merges, read_unlink, read_update
-from hl7_listener.results import read_home_reports
 from worklist.clock import now
 from worklist.db.tables.network import ris
 from worklist.doubts import open_doubt
 from worklist.feeds import Ear, FeedKind
-from worklist.home_reading import receive_home_reading
-from worklist.intake.orders import Order, Outcome, receive_order
-from worklist.patients.merges import CyclicMerge, Merge, receive_merges, receive_unlink
-from worklist.patients.updates import receive_update
+from worklist.intake.new_orders import receive_new_orders
+from worklist.intake.orders import Order, Outcome
 
 #: A message whose transaction met another one's is tried this often before its sender is asked to.
 _ATTEMPTS = 3
@@ -58,8 +57,29 @@ def serve(
 
 
 @dataclass(frozen=True, slots=True)
+class _Read:
+    """A message that was read, and what it asks to be done."""
+
+    header: Header
+    acts: Sequence[Act]
+
+    @property
+    def order(self) -> Order | None:
+        """The order that it is, where it is one and nothing else."""
+        return self.acts[0].order if len(self.acts) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Unread:
+    """A message that could not be read, and why."""
+
+    header: Header
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
 class Service:
-    """What becomes of a message, over one engine; used from many threads."""
+    """What becomes of messages, over one engine; used from many threads."""
 
     engine: Engine
     limits: Limits
@@ -67,22 +87,18 @@ class Service:
 
     def answer(self, octets: bytes) -> bytes:
         """Take a message in and give its acknowledgement; what it accepts is durable."""
-        header = UNREADABLE
-        try:
-            header = read_header(octets)
-            outcomes = self._take(octets, header)
-        except MessageFault as fault:
-            log.warning("message refused", place=fault.place, condition=fault.condition.name)
-            self._note_refusal(header, fault)
-            return _acknowledge(header, Code.REJECTED, fault)
-        except (OperationalError, InterfaceError, PoolTimeout) as error:
-            log.warning("message not taken, the database is away", error=type(error).__name__)
-            return _acknowledge(header, Code.ERROR, _internal("the database is away; send the message again"))
-        except Exception as error:
-            log.error("message not taken", error=type(error).__name__)
-            return _acknowledge(header, Code.ERROR, _internal("the message could not be taken now; send it again"))
-        log.info("message taken", kind=header.kind, outcomes=[outcome.value for outcome in outcomes])
-        return _acknowledge(header, Code.ACCEPTED)
+        [answered] = self.answer_together([octets])
+        return answered if isinstance(answered, bytes) else answered()
+
+    def answer_together(self, messages: Sequence[bytes]) -> list[bytes | Later]:
+        """Take the messages in that can be taken in one transaction, and give each one's acknowledgement.
+
+        Of the others this gives what is to be called for it: that may have to wait for somebody else's transaction.
+        """
+        read = self._read(messages)
+        orders = {place: one.order for place, one in enumerate(read) if isinstance(one, _Read) and one.order}
+        outcomes = dict(zip(orders, self._take_together(list(orders.values())), strict=True))
+        return [self._answer_or_later(one, outcomes.get(place)) for place, one in enumerate(read)]
 
     def refuse(self, beginning: bytes) -> bytes:
         """Give the answer to a message that is too long, of which only the beginning came."""
@@ -97,26 +113,88 @@ class Service:
             header = UNREADABLE
         return _acknowledge(header, Code.REJECTED, fault)
 
-    def _take(self, octets: bytes, header: Header) -> list[Outcome]:
-        read = _READERS.get((header.message_type, header.event))
-        if read is None:
-            raise _unsupported(header)
-        with self.engine.begin() as connection:
-            trust, dialect = _home_of(connection, header)
-            acts = read(octets, header, trust, dialect, now(connection))
-        self.ear.hear(header.sending_facility, trust)
-        return [self._in_one_transaction(act) for act in acts]
+    def _read(self, messages: Sequence[bytes]) -> list[_Read | _Unread]:
+        """Read messages, each by the dialect of its sender."""
+        headers = [_header_of(octets) for octets in messages]
+        try:
+            with self.engine.begin() as connection:
+                received_at = now(connection)
+                homes = _homes_of(connection, {one.sending_facility for one in headers if isinstance(one, Header)})
+        except DBAPIError as error:
+            known = (one if isinstance(one, Header) else one.header for one in headers)
+            return [_Unread(header, error) for header in known]
+        return [
+            self._read_one(octets, one, homes, received_at) if isinstance(one, Header) else one
+            for octets, one in zip(messages, headers, strict=True)
+        ]
+
+    def _read_one(
+        self, octets: bytes, header: Header, homes: Mapping[str, Row[Any]], received_at: datetime
+    ) -> _Read | _Unread:
+        try:
+            home = homes.get(header.sending_facility)
+            if home is None:
+                raise _unknown_facility()
+            acts = acts_of(octets, header, home.trust_ods, _dialect_of(home), received_at)
+        except Exception as error:
+            return _Unread(header, error)
+        self.ear.hear(header.sending_facility, home.trust_ods)
+        return _Read(header, acts)
+
+    def _take_together(self, orders: list[Order]) -> list[Outcome | None]:
+        """Take plain orders of many messages in one transaction; where that fails, none of them is taken."""
+        if not orders:
+            return []
+        try:
+            with self.engine.begin() as connection:
+                self._be_patient(connection)
+                outcomes = receive_new_orders(connection, orders)
+        except Exception as error:
+            log.warning("orders not taken together", count=len(orders), error=type(error).__name__)
+            return [None] * len(orders)
+        taken = Counter(one.value for one in outcomes if one is not None)
+        log.info("orders taken together", outcomes=dict(taken))
+        return outcomes
+
+    def _answer_or_later(self, one: _Read | _Unread, outcome: Outcome | None) -> bytes | Later:
+        if outcome is not None:
+            return _acknowledge(one.header, Code.ACCEPTED)
+        if isinstance(one, _Read):
+            return partial(self._answer_alone, one)
+        return partial(self._answer_failed, one.header, one.error)
+
+    def _answer_alone(self, read: _Read) -> bytes:
+        try:
+            outcomes = [self._in_one_transaction(act.do) for act in read.acts]
+        except Exception as error:
+            return self._answer_failed(read.header, error)
+        log.info("message taken", kind=read.header.kind, outcomes=[outcome.value for outcome in outcomes])
+        return _acknowledge(read.header, Code.ACCEPTED)
+
+    def _answer_failed(self, header: Header, error: Exception) -> bytes:
+        if isinstance(error, MessageFault):
+            log.warning("message refused", place=error.place, condition=error.condition.name)
+            self._note_refusal(header, error)
+            return _acknowledge(header, Code.REJECTED, error)
+        if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
+            log.warning("message not taken, the database is away", error=type(error).__name__)
+            return _acknowledge(header, Code.ERROR, _internal("the database is away; send the message again"))
+        log.error("message not taken", error=type(error).__name__)
+        return _acknowledge(header, Code.ERROR, _internal("the message could not be taken now; send it again"))
 
     def _in_one_transaction(self, act: Callable[[Connection], Outcome]) -> Outcome:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 with self.engine.begin() as connection:
-                    connection.execute(_PATIENCE, {"milliseconds": str(int(self.limits.statement_seconds * 1000))})
+                    self._be_patient(connection)
                     return act(connection)
             except DBAPIError as error:
                 if attempt == _ATTEMPTS or not isinstance(error.orig, _COLLISIONS):
                     raise
         raise AssertionError  # the loop returns or raises
+
+    def _be_patient(self, connection: Connection) -> None:
+        connection.execute(_PATIENCE, {"milliseconds": str(int(self.limits.statement_seconds * 1000))})
 
     def _note_refusal(self, header: Header, fault: MessageFault) -> None:
         """Put a message that cannot be taken into the list that people see, by its kind and never its content."""
@@ -144,60 +222,38 @@ async def _serve(listening_socket: socket.socket, service: Service, limits: Limi
         loop.call_soon_threadsafe(ended.set)
 
     threading.Thread(target=watch, name="hl7 stop", daemon=True).start()
-    await Server(listening_socket, limits, answer=service.answer, refuse=service.refuse).serve(ended)
+    desk = Desk(service.answer_together)
+    await Server(listening_socket, limits, answer=desk.answer, refuse=service.refuse).serve(ended)
 
 
-def _home_of(connection: Connection, header: Header) -> tuple[str, Dialect]:
-    """Give the trust and the dialect of the RIS that MSH-4 names."""
-    row = connection.execute(select(ris).where(ris.c.sending_facility == header.sending_facility)).one_or_none()
-    if row is None:
-        raise MessageFault("MSH-4", Condition.UNKNOWN_KEY_IDENTIFIER, "no RIS is known by this sending facility")
+def _header_of(octets: bytes) -> Header | _Unread:
     try:
-        return row.trust_ods, read_dialect(row.dialect)
+        return read_header(octets)
+    except MessageFault as fault:
+        return _Unread(UNREADABLE, fault)
+
+
+def _homes_of(connection: Connection, facilities: Collection[str]) -> dict[str, Row[Any]]:
+    """Give the home RIS that MSH-4 of messages names, by that name."""
+    rows = connection.execute(select(ris).where(ris.c.sending_facility.in_(facilities)))
+    return {row.sending_facility: row for row in rows}
+
+
+def _dialect_of(home: Row[Any]) -> Dialect:
+    try:
+        return _read_dialect(json.dumps(home.dialect, sort_keys=True))
     except DialectNotValid as error:
-        log.error("dialect not valid", facility=row.sending_facility, why=str(error))
+        log.error("dialect not valid", facility=home.sending_facility, why=str(error))
         raise
 
 
-def _orders(octets: bytes, header: Header, trust: str, dialect: Dialect, received_at: datetime) -> list[_Act]:
-    orders = read_orders(octets, header, trust, dialect, received_at)
-    return [
-        partial(receive_order, order=one) if isinstance(one, Order) else partial(receive_home_reading, stated=one)
-        for one in orders
-    ]
+@lru_cache(maxsize=256)
+def _read_dialect(packed: str) -> Dialect:
+    return read_dialect(json.loads(packed))
 
 
-def _home_reports(octets: bytes, header: Header, trust: str, dialect: Dialect, received_at: datetime) -> list[_Act]:
-    reports = read_home_reports(octets, header, trust, dialect, received_at)
-    return [partial(take_home_report, report=one) for one in reports]
-
-
-def _update(octets: bytes, header: Header, trust: str, dialect: Dialect, received_at: datetime) -> list[_Act]:
-    return [partial(receive_update, sent=read_update(octets, header, trust, dialect, received_at))]
-
-
-def _merges(octets: bytes, header: Header, trust: str, dialect: Dialect, received_at: datetime) -> list[_Act]:
-    merges, updates = read_merges(octets, header, trust, dialect, received_at)
-    acts: list[_Act] = [partial(_take_merges, merges=merges)] if merges else []
-    return [*acts, *(partial(receive_update, sent=one) for one in updates)]
-
-
-def _take_merges(connection: Connection, merges: list[Merge]) -> Outcome:
-    try:
-        return receive_merges(connection, merges)
-    except CyclicMerge as error:
-        raise MessageFault("MRG-1", Condition.DUPLICATE_KEY_IDENTIFIER, str(error)) from None
-
-
-def _unlink(octets: bytes, header: Header, trust: str, dialect: Dialect, received_at: datetime) -> list[_Act]:
-    return [partial(receive_unlink, unlink=read_unlink(octets, header, trust, dialect, received_at))]
-
-
-def _unsupported(header: Header) -> MessageFault:
-    known = {message_type for message_type, _ in _READERS}
-    condition = Condition.UNSUPPORTED_EVENT_CODE if header.message_type in known else Condition.UNSUPPORTED_MESSAGE_TYPE
-    supported = ", ".join("^".join(one) for one in _READERS)
-    return MessageFault("MSH-9", condition, f"messages taken here are {supported}")
+def _unknown_facility() -> MessageFault:
+    return MessageFault("MSH-4", Condition.UNKNOWN_KEY_IDENTIFIER, "no RIS is known by this sending facility")
 
 
 def _internal(reason: str) -> MessageFault:
@@ -209,16 +265,5 @@ def _acknowledge(header: Header, code: Code, fault: MessageFault | None = None) 
     return acknowledgement(header, code, datetime.now(UTC), uuid.uuid4().hex[:20], fault)
 
 
-_Act = Callable[[Connection], Outcome]
-_READERS: dict[tuple[str, str], Callable[[bytes, Header, str, Dialect, datetime], list[_Act]]] = {
-    ("ORM", "O01"): _orders,
-    ("OMI", "O23"): _orders,
-    ("ORU", "R01"): _home_reports,
-    ("ADT", "A08"): _update,
-    ("ADT", "A31"): _update,
-    ("ADT", "A40"): _merges,
-    ("ADT", "A47"): _merges,
-    ("ADT", "A37"): _unlink,
-}
 _COLLISIONS = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure, psycopg.errors.UniqueViolation)
 _PATIENCE = text("SELECT set_config('statement_timeout', :milliseconds, true)")

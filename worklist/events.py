@@ -6,7 +6,7 @@ identifiers: ids, codes, states and numbers only (docs/decisions/0003-event-log-
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, insert, select, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from worklist.db.rows import insert_rows
 from worklist.db.tables.log import consumer_checkpoint, event, event_position, parked_event
 
 SCHEMA_VERSION = 1
@@ -53,16 +54,41 @@ def append(
     """Append one event in the running transaction; it gets its position after the commit."""
     connection.execute(
         insert(event),
-        {
-            "kind": kind,
-            "schema_version": SCHEMA_VERSION,
-            "trust_ods": trust,
-            "item_id": item_id,
-            "item_version": item_version,
-            "reading_id": reading_id,
-            "dimensions": dict(dimensions or {}),
-        },
+        values_of(
+            kind,
+            trust=trust,
+            item_id=item_id,
+            item_version=item_version,
+            reading_id=reading_id,
+            dimensions=dimensions or {},
+        ),
     )
+
+
+def append_many(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Append events (`values_of`) in their order, as `append` does."""
+    insert_rows(connection, event, rows)
+
+
+def values_of(
+    kind: str,
+    *,
+    trust: str | None = None,
+    item_id: int | None = None,
+    item_version: int | None = None,
+    reading_id: int | None = None,
+    dimensions: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Give an event as `event` keeps it."""
+    return {
+        "kind": kind,
+        "schema_version": SCHEMA_VERSION,
+        "trust_ods": trust,
+        "item_id": item_id,
+        "item_version": item_version,
+        "reading_id": reading_id,
+        "dimensions": dict(dimensions),
+    }
 
 
 def read_after(connection: Connection, position: int, *, limit: int = 500) -> list[Event]:

@@ -5,7 +5,7 @@ The one place that writes `item.state`. It must not decide that a move is due; i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
@@ -94,18 +94,39 @@ def append_item_event(
         item_id=row.id,
         item_version=row.version,
         reading_id=reading_id,
-        dimensions={
-            "state": row.state,
-            "arriving": row.arriving or row.state == ItemState.ARRIVING,
-            "modality": row.modality,
-            "setting": row.setting,
-            "urgency": row.urgency,
-            "minutes": None if row.reporting_minutes is None else float(row.reporting_minutes),
-            "clock_start_at": None if row.clock_start_at is None else row.clock_start_at.isoformat(),
-            "due_at": None if row.due_at is None else row.due_at.isoformat(),
-            **(dimensions or {}),
-        },
+        dimensions=_dimensions(row, dimensions or {}),
     )
+
+
+def append_item_events(connection: Connection, told: Iterable[tuple[Row[Any], str, Mapping[str, Any]]]) -> None:
+    """Append events about items, each by its row, kind and further dimensions, in their order."""
+    events.append_many(
+        connection,
+        [
+            events.values_of(
+                kind,
+                trust=row.trust_ods,
+                item_id=row.id,
+                item_version=row.version,
+                dimensions=_dimensions(row, dimensions),
+            )
+            for row, kind, dimensions in told
+        ],
+    )
+
+
+def _dimensions(row: Row[Any], further: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "state": row.state,
+        "arriving": row.arriving or row.state == ItemState.ARRIVING,
+        "modality": row.modality,
+        "setting": row.setting,
+        "urgency": row.urgency,
+        "minutes": None if row.reporting_minutes is None else float(row.reporting_minutes),
+        "clock_start_at": None if row.clock_start_at is None else row.clock_start_at.isoformat(),
+        "due_at": None if row.due_at is None else row.due_at.isoformat(),
+        **further,
+    }
 
 
 def now() -> Any:

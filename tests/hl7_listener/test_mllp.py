@@ -26,7 +26,11 @@ def serving(
     """Serve on a free port: gives the port, what stops the server, and its thread."""
     listening_socket = socket.create_server(("127.0.0.1", 0), backlog=200)
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
-    server = Server(listening_socket, limits, answer=answer, refuse=lambda beginning: b"REFUSED " + beginning[:3])
+
+    async def in_a_thread(message: bytes) -> bytes:
+        return await asyncio.to_thread(answer, message)
+
+    server = Server(listening_socket, limits, answer=in_a_thread, refuse=lambda beginning: b"REFUSED " + beginning[:3])
 
     def run() -> None:
         loop.run_until_complete(server.serve(stop))

@@ -180,16 +180,16 @@ def test_a_database_that_dies_at_the_commit_is_never_accepted_and_the_message_ca
 
     def kill(connection: Connection) -> None:
         written = connection.scalar(text("SELECT count(*) FROM item"))
-        if written and not victims:
+        if written and len(victims) < 2:  # the transaction that orders share, and the one of the order by itself
             victims.append(connection.scalar(text("SELECT pg_backend_pid()")) or 0)
             with network.app.begin() as other:
-                other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": victims[0]})
+                other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": victims[-1]})
 
     event.listen(engine, "commit", kill)
     message = order()
     with listening(engine) as port, connected(port) as peer:
         answer = peer.tell(message)
-        assert (code_of(answer), bool(victims)) == ("AE", True)
+        assert (code_of(answer), len(victims)) == ("AE", 2)
         assert "send the message again" in error_of(answer)
         with network.app.connect() as connection:
             assert connection.scalar(text("SELECT count(*) FROM item")) == 0

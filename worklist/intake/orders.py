@@ -6,6 +6,7 @@ order says is what its newest message says. It must not parse messages or know t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -100,7 +101,7 @@ def receive_order(connection: Connection, order: Order) -> Outcome:
     item_id = item_of_accession(connection, trust, order.accession_number)
     made_at = made_at_of(order.message, moment)
     known = connection.execute(select(item_order).where(item_order.c.item_id == item_id)).one_or_none()
-    standing = Outcome.APPLIED if known is None else _standing(known, order, made_at)
+    standing = Outcome.APPLIED if known is None else standing_of(known, order, made_at)
     if standing is Outcome.REPEATED:
         return standing
     if standing is Outcome.STALE and item_id is not None and order.patient.identifier is None:
@@ -139,20 +140,20 @@ def made_at_of(message: Message, moment: datetime) -> datetime:
     return message.made_at if message.made_at <= moment + _BELIEVED_AHEAD else moment
 
 
-def _take_stale(connection: Connection, item_id: int, order: Order, made_at: datetime) -> Outcome:
-    """Take of an older message what newer ones need not say: when the examination ended, how urgent it is."""
-    _take_ordered_urgency(connection, item_id, order, made_at)
-    take_exam_end(connection, order.message.facility, item_id, made_at, order.exam_ended)
-    return Outcome.STALE
-
-
-def _standing(known: Row[Any], order: Order, made_at: datetime) -> Outcome:
+def standing_of(known: Row[Any], order: Order, made_at: datetime) -> Outcome:
     """Say whether an order message is newer than the newest one taken of its accession."""
     if made_at == known.message_at and order.message.control_id in known.message_ids:
         return Outcome.REPEATED
     rank = list(OrderControl)
     newest = (known.message_at, rank.index(OrderControl(known.control)))
     return Outcome.STALE if (made_at, rank.index(order.control)) < newest else Outcome.APPLIED
+
+
+def _take_stale(connection: Connection, item_id: int, order: Order, made_at: datetime) -> Outcome:
+    """Take of an older message what newer ones need not say: when the examination ended, how urgent it is."""
+    _take_ordered_urgency(connection, item_id, order, made_at)
+    take_exam_end(connection, order.message.facility, item_id, made_at, order.exam_ended)
+    return Outcome.STALE
 
 
 def _take_ordered_urgency(connection: Connection, item_id: int, order: Order, made_at: datetime) -> None:
@@ -165,12 +166,9 @@ def _take_ordered_urgency(connection: Connection, item_id: int, order: Order, ma
         audit.append(connection, f"ris:{order.message.facility}", "ordered urgency stated", items=[item_id])
 
 
-def _keep(
-    connection: Connection, item_id: int, order: Order, patient_id: int, made_at: datetime, *, known: Row[Any] | None
-) -> None:
-    """Write what the order says; it takes the place of what older messages said."""
-    same_instant = known.message_ids if known is not None and known.message_at == made_at else []
-    values = {
+def order_values(order: Order, patient_id: int, made_at: datetime, message_ids: Sequence[str]) -> dict[str, Any]:
+    """Give what an order says as `item_order` keeps it, with the ids of the messages of that instant (aware UTC)."""
+    return {
         "patient_id": patient_id,
         "control": order.control.value,
         "setting": order.setting,
@@ -182,8 +180,16 @@ def _keep(
         "referral_date": order.referral_date,
         **_needed_by(order.needed_by),
         "message_at": made_at,
-        "message_ids": [*same_instant, order.message.control_id],
+        "message_ids": list(message_ids),
     }
+
+
+def _keep(
+    connection: Connection, item_id: int, order: Order, patient_id: int, made_at: datetime, *, known: Row[Any] | None
+) -> None:
+    """Write what the order says; it takes the place of what older messages said."""
+    same_instant = known.message_ids if known is not None and known.message_at == made_at else []
+    values = order_values(order, patient_id, made_at, [*same_instant, order.message.control_id])
     connection.execute(
         insert(item_order)
         .values(item_id=item_id, trust_ods=order.message.trust, **values)

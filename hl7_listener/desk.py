@@ -1,0 +1,52 @@
+"""Gathers the messages that wait, so that those of many connections share a transaction.
+
+It must not know what is in a message. Nothing is held back to gather more: while one lot is answered, the next
+gathers by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+#: Answers a message that could not be answered together with others; called in a thread.
+Later = Callable[[], bytes]
+#: Gives for each message its answer, or what is to be called for it; called in a thread.
+AnswerTogether = Callable[[Sequence[bytes]], Sequence[bytes | Later]]
+
+#: Messages of a lot, and lots that are worked on at a time: while one waits for the database, another is read.
+_MOST, _LOTS = 256, 2
+
+
+class Desk:
+    """Has messages answered in lots; used by one event loop."""
+
+    def __init__(self, answer_together: AnswerTogether) -> None:
+        self._answer_together = answer_together
+        self._waiting: list[tuple[bytes, asyncio.Future[bytes | Later]]] = []
+        self._lots: set[asyncio.Task[None]] = set()
+
+    async def answer(self, message: bytes) -> bytes:
+        """Give a message's answer, once what it accepts is durable."""
+        asked = asyncio.get_running_loop().create_future()
+        self._waiting.append((message, asked))
+        if len(self._lots) < _LOTS:
+            lot = asyncio.create_task(self._work())
+            self._lots.add(lot)
+            lot.add_done_callback(self._lots.discard)
+        answered = await asked
+        return answered if isinstance(answered, bytes) else await asyncio.to_thread(answered)
+
+    async def _work(self) -> None:
+        while self._waiting:
+            lot, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
+            try:
+                answers = await asyncio.to_thread(self._answer_together, [message for message, _ in lot])
+            except Exception as error:
+                for _, asked in lot:
+                    if not asked.done():
+                        asked.set_exception(error)
+                continue
+            for (_, asked), answered in zip(lot, answers, strict=True):
+                if not asked.done():  # its connection may have gone
+                    asked.set_result(answered)
