@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import hl7
 
@@ -150,6 +151,7 @@ def read_patients(octets: bytes, header: Header, *, default_character_set: str, 
     return [Group(header.separators, codec, _by_name([*group, *common])) for group in groups]
 
 
+@lru_cache(maxsize=1024)
 def parts_of(path: str) -> tuple[str, int, int | None]:
     """Part a path such as `OBR-4.2` into segment, field and component (None: not said).
 

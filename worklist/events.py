@@ -6,7 +6,7 @@ identifiers: ids, codes, states and numbers only (docs/decisions/0003-event-log-
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -102,8 +102,12 @@ def last_position(connection: Connection) -> int:
     return connection.scalar(text("SELECT coalesce(max(position), 0) FROM event_position")) or 0
 
 
-def consume(engine: Engine, consumer: str, apply: Apply, *, limit: int = 200) -> int:
+def consume(
+    engine: Engine, consumer: str, apply: Apply, *, kinds: Collection[str] | None = None, limit: int = 200
+) -> int:
     """Apply the next events to the database exactly once and give how many were taken.
+
+    Events of other kinds than `kinds` (None: of all) are passed over.
 
     The effects and the consumer's checkpoint are one transaction, so an effect happens once however
     often this is killed or run twice at a time. An event whose `apply` raises is parked with the
@@ -115,7 +119,8 @@ def consume(engine: Engine, consumer: str, apply: Apply, *, limit: int = 200) ->
             return 0
         batch = read_after(connection, checkpoint, limit=limit)
         for one in batch:
-            _apply_or_park(connection, consumer, apply, one)
+            if kinds is None or one.kind in kinds:
+                _apply_or_park(connection, consumer, apply, one)
         if batch:
             connection.execute(
                 consumer_checkpoint.update()

@@ -39,6 +39,8 @@ from worklist.reading import Purpose
 
 #: The consumer's name: its checkpoint says up to which position work has been paid.
 CONSUMER = "pay"
+#: The kinds of events on which pay hangs.
+KINDS = frozenset({Move.VERIFIED.value, Move.REPORTED_AT_HOME.value})
 #: Work claimed in session and verified this long after its end pays without question.
 GRACE = timedelta(minutes=60)
 _REPORTED_MEANWHILE = "the home RIS reported it while it was being read here"

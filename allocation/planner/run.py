@@ -199,7 +199,8 @@ def _write(connection: Connection, found: Plan) -> int:
 
 _MATTERS = text(
     "SELECT EXISTS (SELECT FROM event_position p JOIN event e ON e.id = p.event_id AND e.at = p.event_at"
-    " WHERE p.position > :after AND e.kind <> ALL(CAST(:nothing AS text[])))"
+    " WHERE p.position > :after AND e.kind <> ALL(CAST(:nothing AS text[]))"
+    " AND NOT (e.kind = 'item.order-taken' AND e.dimensions ->> 'state' = 'ordered'))"  # it waits for images
 )
 
 _EXCLUSIONS = text(

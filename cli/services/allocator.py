@@ -63,7 +63,7 @@ class Allocator:
         return_lapsed(self._engine)
         escalate_overdue(self._engine)
         work_out_noted(self._engine)
-        while events.consume(self._engine, ledger.CONSUMER, ledger.post):
+        while events.consume(self._engine, ledger.CONSUMER, ledger.post, kinds=ledger.KINDS):
             pass
         self._keep_index()
         self._keep_plan()

@@ -25,7 +25,7 @@ from hl7_listener.dialect import Dialect, DialectNotValid, read_dialect
 from hl7_listener.framing import Framer, FrameTooLong, FramingBroken, framed
 from worklist import events
 from worklist.db.tables.network import ris
-from worklist.told import DeliveryState
+from worklist.told import MAY_BE_TOLD, DeliveryState
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +77,7 @@ def homes(engine: Engine) -> dict[str, Home]:
 def follow(engine: Engine) -> int:
     """Put in line what the events ask to be told, up to the newest; gives how many events were taken."""
     taken = 0
-    while count := events.consume(engine, line.CONSUMER, line.put_in_line):
+    while count := events.consume(engine, line.CONSUMER, line.put_in_line, kinds=MAY_BE_TOLD):
         taken += count
     return taken
 

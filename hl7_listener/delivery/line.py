@@ -25,7 +25,7 @@ from worklist.events import Event
 from worklist.home_clock import ReportedSource, stop_clock
 from worklist.moves import lock_item
 from worklist.reading import ReportStatus
-from worklist.told import MAY_BE_TOLD, OF_REPORTS, DeliveryState, Locks, Notice, notice_of
+from worklist.told import OF_REPORTS, DeliveryState, Locks, Notice, notice_of
 
 #: The consumer's name: its checkpoint says up to which position messages are in line.
 CONSUMER = "delivery"
@@ -54,7 +54,7 @@ class Taken:
 
 def put_in_line(connection: Connection, one: Event) -> None:
     """Put in line what an event asks to be told, to each RIS of its trust that takes messages."""
-    if one.item_id is None or one.trust is None or one.kind not in MAY_BE_TOLD:
+    if one.item_id is None or one.trust is None:
         return
     report_id = one.dimensions.get("report")
     view_as(connection, Viewer(trust=one.trust))

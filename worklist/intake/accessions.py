@@ -44,11 +44,7 @@ def items_of_accessions(connection: Connection, trust: str, accession_numbers: C
     """Give the items of accessions that the caller has locked, by number (see `item_of_accession`)."""
     if not accession_numbers:
         return {}
-    rows = connection.execute(
-        select(order_identity.c.accession_number, order_identity.c.item_id).where(
-            order_identity.c.trust_ods == trust, order_identity.c.accession_number.in_(accession_numbers)
-        )
-    )
+    rows = connection.execute(_ITEMS_OF, {"trust": trust, "numbers": sorted(accession_numbers)})
     return {row.accession_number: row.item_id for row in rows}
 
 
@@ -94,4 +90,8 @@ _LOCK = text("SELECT pg_advisory_xact_lock(7223004, hashtext(:key))")
 _LOCK_ALL = text(
     "SELECT pg_advisory_xact_lock(7223004, h.key)"
     " FROM (SELECT DISTINCT hashtext(k.key) AS key FROM unnest(CAST(:keys AS text[])) AS k (key) ORDER BY 1) h"
+)
+_ITEMS_OF = text(
+    "SELECT accession_number, item_id FROM order_identity"
+    " WHERE trust_ods = :trust AND accession_number = ANY (:numbers)"
 )

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, exists, func, select, tuple_, update
+from sqlalchemy import Connection, Row, bindparam, func, select, text, update
 
 from worklist import audit
 from worklist.clock import now
@@ -149,11 +149,9 @@ def _patients_of(connection: Connection, trust: str, wanted: Sequence[_Wanted]) 
 
 
 def _lock_records(connection: Connection, trust: str, identities: Collection[Identity]) -> Sequence[Row[Any]]:
-    retired = patient.alias("retired")
-    statement = select(patient, exists().where(retired.c.merged_into == patient.c.id).label("is_survivor"))
-    of_trust = statement.where(patient.c.trust_ods == trust)
-    named = of_trust.where(tuple_(patient.c.issuer, patient.c.identifier).in_(sorted(identities)))
-    return connection.execute(named.order_by(patient.c.id).with_for_update(key_share=True, of=patient)).all()
+    issuers, identifiers = zip(*sorted(identities), strict=True)
+    named = {"trust": trust, "issuers": list(issuers), "identifiers": list(identifiers)}
+    return connection.execute(_LOCK_RECORDS, named).all()
 
 
 def _says_the_same(before: Mapping[str, Stated], newest: Mapping[str, Stated]) -> bool:
@@ -227,3 +225,12 @@ def _write_audit(connection: Connection, orders: Sequence[Order], opened: Mappin
         acts[orders[place].message.facility, orders[place].control.value].append(item_id)
     for (facility, control), items in sorted(acts.items()):
         audit.append(connection, f"ris:{facility}", f"order {control}", items=sorted(items))
+
+
+_LOCK_RECORDS = text(
+    "SELECT p.id, p.issuer, p.identifier, p.stated, p.merged_into,"
+    " EXISTS (SELECT FROM patient r WHERE r.merged_into = p.id) AS is_survivor"
+    " FROM patient p JOIN unnest(CAST(:issuers AS text[]), CAST(:identifiers AS text[])) AS n (issuer, identifier)"
+    " ON p.issuer = n.issuer AND p.identifier = n.identifier"
+    " WHERE p.trust_ods = :trust ORDER BY p.id FOR NO KEY UPDATE OF p"
+)
