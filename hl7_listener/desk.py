@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import cast
 
 #: Answers a message that could not be answered together with others; called in a thread.
 Later = Callable[[], bytes]
 #: Gives for each message its answer, or what is to be called for it; called in a thread.
 AnswerTogether = Callable[[Sequence[bytes]], Sequence[bytes | Later]]
 
-#: Messages of a lot, and lots that are worked on at a time: while one waits for the database, another is read.
-_MOST, _LOTS = 256, 2
+#: Messages of a lot, and lots that are worked on at a time. Two lots at a time are two of half the size.
+_MOST, _LOTS = 256, 1
 
 
 class Desk:
@@ -24,20 +25,24 @@ class Desk:
     def __init__(self, answer_together: AnswerTogether) -> None:
         self._answer_together = answer_together
         self._waiting: list[tuple[bytes, asyncio.Future[bytes | Later]]] = []
-        self._lots: set[asyncio.Task[None]] = set()
+        self._workers: set[asyncio.Task[None]] = set()
 
     async def answer(self, message: bytes) -> bytes:
         """Give a message's answer, once what it accepts is durable."""
         asked = asyncio.get_running_loop().create_future()
         self._waiting.append((message, asked))
-        if len(self._lots) < _LOTS:
-            lot = asyncio.create_task(self._work())
-            self._lots.add(lot)
-            lot.add_done_callback(self._lots.discard)
+        if len(self._workers) < _LOTS:
+            self._workers.add(asyncio.create_task(self._work()))
         answered = await asked
         return answered if isinstance(answered, bytes) else await asyncio.to_thread(answered)
 
     async def _work(self) -> None:
+        try:
+            await self._answer_all()
+        finally:  # at once, and not by a callback: who comes next must find that nobody works
+            self._workers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    async def _answer_all(self) -> None:
         while self._waiting:
             lot, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
             try:

@@ -148,6 +148,7 @@ class Service:
         try:
             with self.engine.begin() as connection:
                 self._be_patient(connection)
+                connection.execute(_WAIT_FOR_NOBODY)
                 outcomes = receive_new_orders(connection, orders)
         except Exception as error:
             log.warning("orders not taken together", count=len(orders), error=type(error).__name__)
@@ -266,4 +267,6 @@ def _acknowledge(header: Header, code: Code, fault: MessageFault | None = None) 
 
 
 _COLLISIONS = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure, psycopg.errors.UniqueViolation)
+#: What waits for somebody else's transaction is taken by itself, so that nothing else waits with it.
+_WAIT_FOR_NOBODY = text("SELECT set_config('lock_timeout', '250ms', true)")
 _PATIENCE = text("SELECT set_config('statement_timeout', :milliseconds, true)")

@@ -15,6 +15,19 @@ from worklist.db.tables.life import clock_pause
 from worklist.db.tables.work import item
 from worklist.item import ItemState, Move, move_item
 
+#: The columns of an item that stand in its events.
+OF_EVENTS = (
+    "trust_ods",
+    "version",
+    "state",
+    "arriving",
+    "modality",
+    "setting",
+    "urgency",
+    "reporting_minutes",
+    "clock_start_at",
+    "due_at",
+)
 #: States for which a rule may let the turnaround clock stand still.
 _CAN_BE_PAUSED = (ItemState.ON_HOLD, ItemState.RETURNED)
 

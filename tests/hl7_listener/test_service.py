@@ -16,7 +16,7 @@ from sqlalchemy import Connection, event, text
 from hl7_listener.limits import Limits
 from hl7_listener.service import Service
 from tests.conftest import Database
-from tests.hl7_listener.ris_peer import code_of, connected, error_of, listening, msh, order, result
+from tests.hl7_listener.ris_peer import PID, code_of, connected, error_of, listening, msh, order, result
 from tests.worklist.arrivals import (
     an_object,
     claim_first_reading,
@@ -27,6 +27,7 @@ from tests.worklist.arrivals import (
     the_item,
 )
 from worklist.db.engine import make_engine
+from worklist.intake.accessions import lock_accession
 
 TAKEN = "ORM^O01, OMI^O23, ORU^R01, ADT^A08, ADT^A31, ADT^A40, ADT^A47, ADT^A37"
 
@@ -213,6 +214,17 @@ def test_a_statement_that_waits_too_long_is_given_up(network: Database) -> None:
         answer = Service(network.app, Limits(statement_seconds=0.2)).answer(order().encode())
     assert b"MSA|AE|" in answer
     assert b"MSA|AA|" in Service(network.app, Limits()).answer(order().encode())
+
+
+def test_an_order_that_waits_for_somebody_holds_up_no_other(network: Database) -> None:
+    first, second = order(accession="A1"), order(accession="A2", pid=PID.replace("H100", "H200"))
+    with network.app.begin() as holder:
+        lock_accession(holder, "RXA", "A1")
+        [waiting, other] = Service(network.app, Limits()).answer_together([first.encode(), second.encode()])
+        assert not isinstance(waiting, bytes)
+        assert not isinstance(other, bytes)
+        assert b"MSA|AA|" in other()
+    assert b"MSA|AA|" in waiting()
 
 
 def test_many_peers_send_the_same_orders_at_once_and_each_is_taken_once(network: Database) -> None:

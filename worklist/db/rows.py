@@ -18,32 +18,34 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str
     values, lists for arrays, anything for JSON columns, and dates and aware instants.
     """
     if rows:
-        connection.execute(_statement(table, tuple(rows[0]), returning=False), {"rows": _packed(rows)})
+        connection.execute(_statement(table, tuple(rows[0]), returning=()), {"rows": _packed(rows)})
 
 
 def insert_rows_returning(
-    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], returning: Sequence[str]
 ) -> Sequence[Row[Any]]:
-    """Insert rows as `insert_rows` does and give them as they were written, in no order.
+    """Insert rows as `insert_rows` does and give these columns of them as they were written, in no order.
 
     A row that is there already is left as it is, and not given.
     """
     if not rows:
         return []
-    return connection.execute(_statement(table, tuple(rows[0]), returning=True), {"rows": _packed(rows)}).all()
+    statement = _statement(table, tuple(rows[0]), returning=tuple(returning))
+    return connection.execute(statement, {"rows": _packed(rows)}).all()
 
 
 @cache
-def _statement(table: Table, columns: tuple[str, ...], *, returning: bool) -> TextClause:
+def _statement(table: Table, columns: tuple[str, ...], *, returning: tuple[str, ...]) -> TextClause:
     """Name columns of the schema only: what comes from outside is in the one parameter."""
-    for name in columns:
+    for name in columns + returning:
         assert name in table.c, name
     names = ", ".join(columns)
     statement = (
         f"INSERT INTO {table.fullname} ({names}) SELECT {names}"  # noqa: S608
         f" FROM jsonb_populate_recordset(NULL::{table.fullname}, CAST(:rows AS jsonb))"
     )
-    return text(f"{statement} ON CONFLICT DO NOTHING RETURNING *" if returning else statement)
+    gives = f" ON CONFLICT DO NOTHING RETURNING {', '.join(returning)}"
+    return text(statement + gives if returning else statement)
 
 
 def _packed(rows: Sequence[Mapping[str, Any]]) -> str:

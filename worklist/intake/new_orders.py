@@ -24,7 +24,7 @@ from worklist.intake.accessions import items_of_accessions, lock_accessions
 from worklist.intake.orders import Order, OrderControl, Outcome, made_at_of, order_values, standing_of
 from worklist.item import ItemState
 from worklist.local_time import LONDON
-from worklist.moves import append_item_events
+from worklist.moves import OF_EVENTS, append_item_events
 from worklist.patients.merging import Identity
 from worklist.patients.stating import Stated, columns_of, pack, stated_in, together, unpack
 
@@ -144,7 +144,7 @@ def _patients_of(connection: Connection, trust: str, wanted: Sequence[_Wanted]) 
         }
         for issuer, identifier in sorted(missing)
     ]
-    made = insert_rows_returning(connection, patient, rows)
+    made = insert_rows_returning(connection, patient, rows, ("id", "issuer", "identifier"))
     return found | {(row.issuer, row.identifier): row.id for row in made}
 
 
@@ -177,6 +177,7 @@ def _open(
         connection,
         item,
         [{"trust_ods": trust, "state": ItemState.ORDERED.value, "patient_id": patient_id} for patient_id in orders],
+        ("id", "patient_id", *OF_EVENTS),
     )
     rows = {row.id: (row, orders[row.patient_id]) for row in sorted(opened, key=lambda row: int(row.id))}
     insert_rows(
