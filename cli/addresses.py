@@ -14,6 +14,7 @@ class Addresses:
     dicom: str = "127.0.0.1:11112"
     hl7: str = "127.0.0.1:2575"
     dicom_tls: str | None = None
+    hl7_tls: str | None = None
 
 
 def listen(where: str) -> socket.socket:

@@ -31,7 +31,8 @@ class Given:
     """What a service is given: by the supervisor, or by the command that runs it alone.
 
     `settings.database_url` says where the database is, and `app_role` which role to take on connecting, if the URL's
-    own login is not the application's. `sockets` are bound and listen; they are named http, dicom, dicom_tls and hl7.
+    own login is not the application's. `sockets` are bound and listen; they are named http, dicom, dicom_tls, hl7 and
+    hl7_tls.
     """
 
     data: Path | None

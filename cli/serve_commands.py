@@ -17,6 +17,9 @@ DicomTls = Annotated[
     str | None,
     typer.Option(help="HOST:PORT for DICOM over TLS; needs the RADPOOL_DICOM_TLS_ settings. Usual port: 2762."),
 ]
+Hl7Tls = Annotated[
+    str | None, typer.Option(help="HOST:PORT for HL7 over TLS; needs the RADPOOL_HL7_TLS_ settings. Usual port: 2576.")
+]
 
 serve_app = typer.Typer(
     help="Run the server: everything on one machine, or one service of it.", invoke_without_command=True
@@ -31,6 +34,7 @@ def serve(
     dicom: Annotated[str, typer.Option(help="HOST:PORT for DICOM.")] = "127.0.0.1:11112",
     hl7: Annotated[str, typer.Option(help="HOST:PORT for HL7 v2 over MLLP.")] = "127.0.0.1:2575",
     dicom_tls: DicomTls = None,
+    hl7_tls: Hl7Tls = None,
     database_url: DatabaseUrl = None,
     redis_url: RedisUrl = None,
     test_clock: Annotated[bool, typer.Option("--test-clock", help="Let `radpool clock` move the time.")] = False,
@@ -38,7 +42,7 @@ def serve(
     """Run the server: everything on one machine, or one service of it.
 
     When ready it prints one JSON line, also written to DIR/run.json: http, dicom, hl7, database_url, pid, and
-    dicom_tls where it was asked for.
+    dicom_tls and hl7_tls where they were asked for.
     """
     if context.invoked_subcommand is not None:
         return
@@ -50,9 +54,8 @@ def serve(
 
     settings = read_settings(database_url, redis_url)
     configure_logs(settings.log_level, "serve")
-    if dicom_tls is not None:
-        check_tls(settings)
-    addresses = Addresses(http, dicom, hl7, dicom_tls)
+    check_tls(settings, dicom_tls, hl7_tls)
+    addresses = Addresses(http, dicom, hl7, dicom_tls, hl7_tls)
     supervisor = Supervisor(data.resolve(), addresses, settings, test_clock, stop_event())
     raise typer.Exit(supervisor.run())
 
@@ -78,8 +81,7 @@ def serve_listener(
 ) -> None:
     """Run the DICOM listener alone; with --data it keeps a journal there, without each object waits for its commit."""
     settings = read_settings(database_url, redis_url)
-    if dicom_tls is not None:
-        check_tls(settings)
+    check_tls(settings, dicom_tls, None)
     _alone("listener", data, settings, {"dicom": dicom, "dicom_tls": dicom_tls})
 
 
@@ -87,11 +89,14 @@ def serve_listener(
 def serve_hl7(
     data: Data = None,
     hl7: Annotated[str, typer.Option(help="HOST:PORT.")] = "127.0.0.1:2575",
+    hl7_tls: Hl7Tls = None,
     database_url: DatabaseUrl = None,
     redis_url: RedisUrl = None,
 ) -> None:
     """Run the HL7 listener alone."""
-    _alone("hl7", data, read_settings(database_url, redis_url), {"hl7": hl7})
+    settings = read_settings(database_url, redis_url)
+    check_tls(settings, None, hl7_tls)
+    _alone("hl7", data, settings, {"hl7": hl7, "hl7_tls": hl7_tls})
 
 
 @serve_app.command("allocator")
@@ -114,16 +119,22 @@ def _alone(name: str, data: Path | None, settings: Settings, places: Mapping[str
     service_of(name)(Given(data, settings, sockets))
 
 
-def check_tls(settings: Settings) -> None:
-    """Refuse to start DICOM over TLS with files that cannot be used."""
-    from dicom_listener.tls import server_context
+def check_tls(settings: Settings, dicom_tls: str | None, hl7_tls: str | None) -> None:
+    """Refuse to start what speaks TLS with files that cannot be used."""
+    if dicom_tls is not None:
+        _check_files(settings.dicom_tls, "DICOM")
+    if hl7_tls is not None or settings.hl7_tls is not None:
+        _check_files(settings.hl7_tls, "HL7")
 
-    names = "RADPOOL_DICOM_TLS_CERTIFICATE, RADPOOL_DICOM_TLS_KEY and RADPOOL_DICOM_TLS_AUTHORITIES"
-    if settings.dicom_tls is None:
-        raise typer.BadParameter(f"DICOM over TLS needs {names}", param_hint="--dicom-tls")
+
+def _check_files(files: tuple[Path, Path, Path] | None, what: str) -> None:
+    from cli.tls import server_context
+
+    prefix, option = f"RADPOOL_{what}_TLS", f"--{what.lower()}-tls"
+    names = f"{prefix}_CERTIFICATE, {prefix}_KEY and {prefix}_AUTHORITIES"
+    if files is None:
+        raise typer.BadParameter(f"{what} over TLS needs {names}", param_hint=option)
     try:
-        server_context(*settings.dicom_tls)
+        server_context(*files)
     except OSError as error:
-        raise typer.BadParameter(
-            f"{names}: {error.strerror or type(error).__name__}", param_hint="--dicom-tls"
-        ) from None
+        raise typer.BadParameter(f"{names}: {error.strerror or type(error).__name__}", param_hint=option) from None

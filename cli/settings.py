@@ -43,6 +43,13 @@ class Settings(BaseSettings):
     dicom_tls_authorities: Path | None = Field(
         default=None, description="PEM file: the authorities whose client certificates are accepted"
     )
+    hl7_tls_certificate: Path | None = Field(
+        default=None, description="PEM file: our certificate for HL7 over TLS (`--hl7-tls`, and RIS with `tls = true`)"
+    )
+    hl7_tls_key: Path | None = Field(default=None, description="PEM file: its key")
+    hl7_tls_authorities: Path | None = Field(
+        default=None, description="PEM file: the authorities whose certificates RIS show"
+    )
     plan_seconds: Annotated[float, Field(gt=0, le=3600)] = Field(
         default=2, description="the plan is made anew at least this often while anything changes"
     )
@@ -62,6 +69,12 @@ class Settings(BaseSettings):
     def dicom_tls(self) -> tuple[Path, Path, Path] | None:
         """Certificate, key and authorities for DICOM over TLS, if all three are given."""
         files = self.dicom_tls_certificate, self.dicom_tls_key, self.dicom_tls_authorities
+        return files if all(files) else None  # type: ignore[return-value]
+
+    @property
+    def hl7_tls(self) -> tuple[Path, Path, Path] | None:
+        """Certificate, key and authorities for HL7 over TLS, if all three are given."""
+        files = self.hl7_tls_certificate, self.hl7_tls_key, self.hl7_tls_authorities
         return files if all(files) else None  # type: ignore[return-value]
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="what is logged")

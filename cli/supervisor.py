@@ -43,8 +43,10 @@ _HEALTHY_SECONDS = 60.0
 #: A service that died this often before anything was ready will not come up.
 _HOPELESS_DEATHS = 3
 _STOP_SECONDS = 15.0
+#: Sockets that are there only where they were asked for.
+_ASKED_FOR = ("dicom_tls", "hl7_tls")
 #: Which sockets a service takes connections from.
-_SOCKETS = {"listener": ("dicom", "dicom_tls"), "hl7": ("hl7",), "api": ("http",)}
+_SOCKETS = {"listener": ("dicom", "dicom_tls"), "hl7": ("hl7", "hl7_tls"), "api": ("http",)}
 
 
 @dataclass(slots=True)
@@ -79,7 +81,7 @@ class Supervisor:
         data_folder.prepare(self.data)
         with contextlib.ExitStack() as undo:
             undo.enter_context(data_folder.served_alone(self.data))
-            for name in ("http", "dicom", "hl7", "dicom_tls"):
+            for name in ("http", "dicom", "hl7", *_ASKED_FOR):
                 where = getattr(self.addresses, name)
                 if where is not None:
                     self._sockets[name] = undo.enter_context(listen_for(name, where))
@@ -152,7 +154,7 @@ class Supervisor:
             "hl7": place_of(self._sockets["hl7"]),
             "database_url": app_url(address),
             "pid": os.getpid(),
-            **({"dicom_tls": place_of(self._sockets["dicom_tls"])} if "dicom_tls" in self._sockets else {}),
+            **{name: place_of(self._sockets[name]) for name in _ASKED_FOR if name in self._sockets},
         }
         data_folder.write_run_file(self.data, run)
         print(json.dumps(run), flush=True)

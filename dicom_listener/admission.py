@@ -9,17 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-
-@dataclass(frozen=True, slots=True)
-class Peer:
-    """Who stands at the other end: its address, whether TLS protects the connection, and whom its certificate names.
-
-    `certificate_subject` is a distinguished name as RFC 4514 writes it, of a certificate that was verified.
-    """
-
-    address: str
-    protected: bool = False
-    certificate_subject: str | None = None
+from worklist.peer import Peer
 
 
 @dataclass(frozen=True, slots=True)

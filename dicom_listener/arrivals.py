@@ -5,7 +5,6 @@ Each function is one transaction and returns after its commit. It must not know 
 
 from __future__ import annotations
 
-import ipaddress
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,11 +13,10 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Engine, Row, select
 
-from dicom_listener.admission import Peer, Rejection, RejectionReason, Source
+from dicom_listener.admission import Rejection, RejectionReason, Source
 from dicom_listener.conformance import Status
 from dicom_listener.services.performed_procedure_step import NO_LONGER_UPDATED, StepAnswer
 from dicom_listener.services.storage import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, StoreAnswer
-from dicom_listener.tls import names_same
 from worklist import audit
 from worklist.db.tables.network import source
 from worklist.doubts import open_doubt
@@ -27,6 +25,7 @@ from worklist.intake.notices import StepOutcome, note_availability, note_procedu
 from worklist.intake.objects import Arrival, Fate, Outcome, take_in
 from worklist.intake.senders import Sender, sender_of
 from worklist.intake.study import AvailabilityNotice, ProcedureStep, ReceivedObject
+from worklist.peer import Peer, why_not_bound
 
 _STEP_ANSWERS = {
     StepOutcome.TAKEN: StepAnswer(),
@@ -145,18 +144,5 @@ def _why_not(row: Row[Any] | None, peer: Peer) -> str:
         return "unknown AE title"
     if row.address is None and row.certificate_subject is None:
         return "AE title that is bound to no address and no certificate"
-    if row.address is not None and not _same_address(row.address, peer.address):
-        return "AE title from an address it is not bound to"
-    if row.certificate_subject is not None and (
-        peer.certificate_subject is None or not names_same(row.certificate_subject, peer.certificate_subject)
-    ):
-        return "AE title without the certificate it is bound to"
-    return ""
-
-
-def _same_address(bound: str, peer_address: str) -> bool:
-    """Whether a peer's address is the one, or in the network, that the AE title is bound to."""
-    try:
-        return ipaddress.ip_address(peer_address) in ipaddress.ip_network(bound, strict=False)
-    except ValueError:
-        return bound == peer_address
+    reason = why_not_bound(peer, row.address, row.certificate_subject)
+    return f"AE title {reason}" if reason else ""

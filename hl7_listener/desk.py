@@ -8,15 +8,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import cast
+
+from worklist.peer import Peer
 
 #: Answers a message that could not be answered together with others; called in a thread.
 Later = Callable[[], bytes]
 #: Gives for each message its answer, or what is to be called for it; called in a thread.
-AnswerTogether = Callable[[Sequence[bytes]], Sequence[bytes | Later]]
+AnswerTogether = Callable[[Sequence["Sent"]], Sequence[bytes | Later]]
 
 #: Messages of a lot, and lots that are worked on at a time. Two lots at a time are two of half the size.
 _MOST, _LOTS = 256, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message, and who sent it."""
+
+    message: bytes
+    peer: Peer
 
 
 class Desk:
@@ -24,13 +35,13 @@ class Desk:
 
     def __init__(self, answer_together: AnswerTogether) -> None:
         self._answer_together = answer_together
-        self._waiting: list[tuple[bytes, asyncio.Future[bytes | Later]]] = []
+        self._waiting: list[tuple[Sent, asyncio.Future[bytes | Later]]] = []
         self._workers: set[asyncio.Task[None]] = set()
 
-    async def answer(self, message: bytes) -> bytes:
+    async def answer(self, message: bytes, peer: Peer) -> bytes:
         """Give a message's answer, once what it accepts is durable."""
         asked = asyncio.get_running_loop().create_future()
-        self._waiting.append((message, asked))
+        self._waiting.append((Sent(message, peer), asked))
         if len(self._workers) < _LOTS:
             self._workers.add(asyncio.create_task(self._work()))
         answered = await asked
@@ -46,7 +57,7 @@ class Desk:
         while self._waiting:
             lot, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
             try:
-                answers = await asyncio.to_thread(self._answer_together, [message for message, _ in lot])
+                answers = await asyncio.to_thread(self._answer_together, [sent for sent, _ in lot])
             except Exception as error:
                 for _, asked in lot:
                     if not asked.done():

@@ -8,34 +8,47 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+import ssl
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 
 import structlog
 
 from hl7_listener.framing import Framer, FrameTooLong, FramingBroken, framed
 from hl7_listener.limits import Limits
+from worklist.peer import Peer, subject_of
 
-#: Gives the answer to a message. What it answers is durable by then.
-Answer = Callable[[bytes], Awaitable[bytes]]
+#: Gives the answer to a message of a peer. What it answers is durable by then.
+Answer = Callable[[bytes, Peer], Awaitable[bytes]]
 #: Gives the answer to the beginning of a message that is too long.
 Refuse = Callable[[bytes], bytes]
 
 _READ_BYTES = 64 * 1024
+#: Pause after a connection could not be taken, in seconds.
+_BREATH = 0.05
 
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A bound, listening socket, and the context in which its connections are protected, if they are."""
+
+    listening_socket: socket.socket
+    tls: ssl.SSLContext | None = None
+
+
 class Server:
-    """An MLLP server on a bound, listening socket, which it owns from here on.
+    """An MLLP server on ports, which it owns from here on.
 
     `answer` takes a whole message, `refuse` the beginning of one that is too long.
     """
 
-    def __init__(self, listening_socket: socket.socket, limits: Limits, *, answer: Answer, refuse: Refuse) -> None:
-        self._listening_socket = listening_socket
+    def __init__(self, ports: Sequence[Port], limits: Limits, *, answer: Answer, refuse: Refuse) -> None:
+        self._ports = ports
         self._limits = limits
         self._answer = answer
         self._refuse = refuse
@@ -49,12 +62,15 @@ class Server:
         asyncio.get_running_loop().set_default_executor(
             ThreadPoolExecutor(self._limits.workers, thread_name_prefix="hl7")
         )
-        self._listening_socket.setblocking(False)
-        server = await asyncio.start_server(self._accept, sock=self._listening_socket, limit=_READ_BYTES)
+        doors = [asyncio.create_task(self._admit(port)) for port in self._ports]
         try:
             await stop.wait()
         finally:
-            server.close()
+            for door in doors:
+                door.cancel()
+            await asyncio.gather(*doors, return_exceptions=True)
+            for port in self._ports:
+                port.listening_socket.close()
             await self._end()
 
     async def _end(self) -> None:
@@ -67,29 +83,55 @@ class Server:
                 conversation.cancel()
             await asyncio.gather(*late, return_exceptions=True)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        peer = writer.get_extra_info("peername")
-        if peer is None:  # gone before we looked
-            writer.transport.abort()
-            return
-        address = _peer_address(peer)
-        if not self._has_room(address):
-            log.warning("connection over the limit closed", peer=address)
-            writer.transport.abort()
-            return
-        conversation = asyncio.current_task()
-        assert conversation is not None
-        self._conversations.add(conversation)
-        self._by_address[address] += 1
+    async def _admit(self, port: Port) -> None:
+        """Take connections; each holds a place from here on, also before its handshake is done."""
+        loop = asyncio.get_running_loop()
+        port.listening_socket.setblocking(False)
+        while True:
+            try:
+                connection, peer = await loop.sock_accept(port.listening_socket)
+            except OSError as error:  # no descriptor left, or the peer has gone
+                log.warning("connection not taken", why=type(error).__name__)
+                await asyncio.sleep(_BREATH)
+                continue
+            address = _peer_address(peer)
+            if not self._has_room(address):
+                log.warning("connection over the limit closed", peer=address)
+                connection.close()
+                continue
+            self._by_address[address] += 1
+            conversation = asyncio.create_task(self._hold(connection, address, port.tls))
+            self._conversations.add(conversation)
+            conversation.add_done_callback(self._conversations.discard)
+
+    async def _hold(self, connection: socket.socket, address: str, tls: ssl.SSLContext | None) -> None:
         try:
-            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            await self._converse(reader, writer, address)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            reader, writer = await self._opened(connection, tls)
+            try:
+                await self._converse(reader, writer, _peer_of(address, writer))
+            finally:
+                writer.close()
+        except ssl.SSLError as error:
+            log.warning("connection not protected", peer=address, why=error.reason or "handshake failed")
         except (OSError, TimeoutError, asyncio.CancelledError) as error:
             log.info("connection ended", peer=address, why=type(error).__name__)
         finally:
-            self._conversations.discard(conversation)
+            connection.close()
             self._give_back(address)
-            writer.close()
+
+    async def _opened(
+        self, connection: socket.socket, tls: ssl.SSLContext | None
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=_READ_BYTES)
+        protocol = asyncio.StreamReaderProtocol(reader)
+        seconds = self._limits.message_seconds if tls else None
+        transport, _ = await loop.connect_accepted_socket(
+            lambda: protocol, connection, ssl=tls, ssl_handshake_timeout=seconds
+        )
+        return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
     def _has_room(self, address: str) -> bool:
         return (
@@ -102,22 +144,22 @@ class Server:
         if not self._by_address[address]:
             del self._by_address[address]
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: str) -> None:
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: Peer) -> None:
         framer = Framer(max_message_bytes=self._limits.max_message_bytes, max_junk_bytes=self._limits.max_junk_bytes)
         while not self._ending:
             try:
                 message = await self._next_message(reader, framer)
             except FramingBroken as error:
-                log.warning("connection closed", peer=address, why=str(error))
+                log.warning("connection closed", peer=peer.address, why=str(error))
                 return
             except FrameTooLong as error:
-                log.warning("connection closed", peer=address, why=str(error))
+                log.warning("connection closed", peer=peer.address, why=str(error))
                 await self._send(writer, self._refuse(error.beginning))
                 await self._linger(reader, writer)
                 return
             if message is None:
                 return
-            await self._reply(writer, message)
+            await self._reply(writer, message, peer)
 
     async def _next_message(self, reader: asyncio.StreamReader, framer: Framer) -> bytes | None:
         """Wait for the next message; None when the peer has closed. Junk keeps no connection alive."""
@@ -134,12 +176,12 @@ class Server:
             framer.feed(octets)
         return message
 
-    async def _reply(self, writer: asyncio.StreamWriter, message: bytes) -> None:
+    async def _reply(self, writer: asyncio.StreamWriter, message: bytes, peer: Peer) -> None:
         conversation = asyncio.current_task()
         assert conversation is not None
         self._answering.add(conversation)
         try:
-            await self._send(writer, await self._answer(message))
+            await self._send(writer, await self._answer(message, peer))
         finally:
             self._answering.discard(conversation)
 
@@ -150,11 +192,21 @@ class Server:
 
     async def _linger(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Read on for a moment: a close with bytes unread would take our last word from the peer."""
-        writer.write_eof()
+        if writer.can_write_eof():  # TLS cannot
+            writer.write_eof()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._limits.closing_seconds):
                 while await reader.read(_READ_BYTES):
                     pass
+
+
+def _peer_of(address: str, writer: asyncio.StreamWriter) -> Peer:
+    """Give who stands at the other end; with TLS its certificate was verified in the handshake."""
+    protection = writer.get_extra_info("ssl_object")
+    if protection is None:
+        return Peer(address)
+    certificate = protection.getpeercert(binary_form=True)
+    return Peer(address, protected=True, certificate_subject=subject_of(certificate) if certificate else None)
 
 
 def _peer_address(peer: tuple[str, ...]) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import threading
 import uuid
 from collections import Counter
@@ -26,18 +25,19 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from hl7_listener.acknowledgement import UNREADABLE, Code, acknowledgement
 from hl7_listener.acts import Act, acts_of
-from hl7_listener.desk import Desk, Later
+from hl7_listener.desk import Desk, Later, Sent
 from hl7_listener.dialect import Dialect, DialectNotValid, read_dialect
 from hl7_listener.fault import Condition, MessageFault
 from hl7_listener.header import Header, read_header
 from hl7_listener.limits import Limits
-from hl7_listener.mllp import Server
+from hl7_listener.mllp import Port, Server
 from worklist.clock import now
 from worklist.db.tables.network import ris
 from worklist.doubts import open_doubt
 from worklist.feeds import Ear, FeedKind
 from worklist.intake.new_orders import receive_new_orders
 from worklist.intake.orders import Order, Outcome
+from worklist.peer import why_not_bound
 
 #: A message whose transaction met another one's is tried this often before its sender is asked to.
 _ATTEMPTS = 3
@@ -45,15 +45,13 @@ _ATTEMPTS = 3
 log = structlog.get_logger(__name__)
 
 
-def serve(
-    listening_socket: socket.socket, engine: Engine, limits: Limits, stop: threading.Event, ear: Ear | None = None
-) -> None:
-    """Serve MLLP on a bound, listening socket until `stop` is set; messages in hand are answered first.
+def serve(ports: Sequence[Port], engine: Engine, limits: Limits, stop: threading.Event, ear: Ear | None = None) -> None:
+    """Serve MLLP on bound, listening sockets until `stop` is set; messages in hand are answered first.
 
     `ear` counts what is heard of each RIS.
     """
     service = Service(engine, limits, ear or Ear(FeedKind.HL7))
-    asyncio.run(_serve(listening_socket, service, limits, stop))
+    asyncio.run(_serve(ports, service, limits, stop))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +83,12 @@ class Service:
     limits: Limits
     ear: Ear = field(default_factory=lambda: Ear(FeedKind.HL7))
 
-    def answer(self, octets: bytes) -> bytes:
+    def answer(self, sent: Sent) -> bytes:
         """Take a message in and give its acknowledgement; what it accepts is durable."""
-        [answered] = self.answer_together([octets])
+        [answered] = self.answer_together([sent])
         return answered if isinstance(answered, bytes) else answered()
 
-    def answer_together(self, messages: Sequence[bytes]) -> list[bytes | Later]:
+    def answer_together(self, messages: Sequence[Sent]) -> list[bytes | Later]:
         """Take the messages in that can be taken in one transaction, and give each one's acknowledgement.
 
         Of the others this gives what is to be called for it: that may have to wait for somebody else's transaction.
@@ -113,9 +111,9 @@ class Service:
             header = UNREADABLE
         return _acknowledge(header, Code.REJECTED, fault)
 
-    def _read(self, messages: Sequence[bytes]) -> list[_Read | _Unread]:
+    def _read(self, messages: Sequence[Sent]) -> list[_Read | _Unread]:
         """Read messages, each by the dialect of its sender."""
-        headers = [_header_of(octets) for octets in messages]
+        headers = [_header_of(one.message) for one in messages]
         try:
             with self.engine.begin() as connection:
                 received_at = now(connection)
@@ -124,18 +122,16 @@ class Service:
             known = (one if isinstance(one, Header) else one.header for one in headers)
             return [_Unread(header, error) for header in known]
         return [
-            self._read_one(octets, one, homes, received_at) if isinstance(one, Header) else one
-            for octets, one in zip(messages, headers, strict=True)
+            self._read_one(sent, one, homes, received_at) if isinstance(one, Header) else one
+            for sent, one in zip(messages, headers, strict=True)
         ]
 
     def _read_one(
-        self, octets: bytes, header: Header, homes: Mapping[str, Row[Any]], received_at: datetime
+        self, sent: Sent, header: Header, homes: Mapping[str, Row[Any]], received_at: datetime
     ) -> _Read | _Unread:
         try:
-            home = homes.get(header.sending_facility)
-            if home is None:
-                raise _unknown_facility()
-            acts = acts_of(octets, header, home.trust_ods, _dialect_of(home), received_at)
+            home = _home_of(sent, header, homes)
+            acts = acts_of(sent.message, header, home.trust_ods, _dialect_of(home), received_at)
         except Exception as error:
             return _Unread(header, error)
         self.ear.hear(header.sending_facility, home.trust_ods)
@@ -215,7 +211,7 @@ class Service:
             log.warning("refusal not noted", error=type(error).__name__)
 
 
-async def _serve(listening_socket: socket.socket, service: Service, limits: Limits, stop: threading.Event) -> None:
+async def _serve(ports: Sequence[Port], service: Service, limits: Limits, stop: threading.Event) -> None:
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
 
     def watch() -> None:
@@ -224,7 +220,7 @@ async def _serve(listening_socket: socket.socket, service: Service, limits: Limi
 
     threading.Thread(target=watch, name="hl7 stop", daemon=True).start()
     desk = Desk(service.answer_together)
-    await Server(listening_socket, limits, answer=desk.answer, refuse=service.refuse).serve(ended)
+    await Server(ports, limits, answer=desk.answer, refuse=service.refuse).serve(ended)
 
 
 def _header_of(octets: bytes) -> Header | _Unread:
@@ -253,8 +249,19 @@ def _read_dialect(packed: str) -> Dialect:
     return read_dialect(json.loads(packed))
 
 
-def _unknown_facility() -> MessageFault:
-    return MessageFault("MSH-4", Condition.UNKNOWN_KEY_IDENTIFIER, "no RIS is known by this sending facility")
+def _home_of(sent: Sent, header: Header, homes: Mapping[str, Row[Any]]) -> Row[Any]:
+    """Give the home RIS that sent a message: MSH-4 names it, and it stands where it is bound to."""
+    home = homes.get(header.sending_facility)
+    if home is None:
+        raise _unknown("no RIS is known by this sending facility")
+    reason = why_not_bound(sent.peer, home.address, home.certificate_subject)
+    if reason:
+        raise _unknown(f"a sending facility {reason}")
+    return home
+
+
+def _unknown(reason: str) -> MessageFault:
+    return MessageFault("MSH-4", Condition.UNKNOWN_KEY_IDENTIFIER, reason)
 
 
 def _internal(reason: str) -> MessageFault:

@@ -254,7 +254,7 @@ def test_the_changelog_tells_of_this_version() -> None:
 CONTRACTS = {one["id"]: one for one in PROJECT["tool"]["importlinter"]["contracts"]}
 PURE = frozenset(CONTRACTS["pure"]["source_modules"])
 #: Libraries that compute and touch nothing.
-COMPUTING = frozenset({"pydantic", "nhs_number", "holidays", "hl7"})
+COMPUTING = frozenset({"cryptography", "pydantic", "nhs_number", "holidays", "hl7"})
 #: Of the standard library, what reaches outside or holds state.
 OUTSIDE = frozenset(
     (

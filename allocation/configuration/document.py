@@ -14,7 +14,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from allocation.configuration.exams import Exam, ExamAlias, MinutesModifier, MinutesRule
 from allocation.configuration.row import Code, Modality, Moment, OdsCode, Region, Row, SpanText, Words, Years, in_order
-from allocation.configuration.sources import Source
+from allocation.configuration.sources import DistinguishedName, PeerAddress, Source
 from worklist.alerts import AlertKind
 from worklist.not_offered import NotOfferedReason
 from worklist.reasons import ReasonedAct
@@ -33,13 +33,18 @@ class Ris(Row):
     """A trust's home RIS: `sending_facility` is MSH-4 of its messages; `host` and `port` take ours.
 
     `locks` is what it does about an item that is read here. With `sends_reports` it sends the reports that are
-    written in it: such a report is available when it does, and not before.
+    written in it: such a report is available when it does, and not before. Its messages are believed from `address`
+    (an address or network) and with the certificate whose subject is `certificate_subject` (RFC 4514), where they are
+    given. With `tls` it takes ours over TLS.
     """
 
     trust: OdsCode
     sending_facility: Words
+    address: PeerAddress | None = None
+    certificate_subject: DistinguishedName | None = None
     host: str | None = None
     port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    tls: bool = False
     locks: Locks = Locks.UNPROTECTED
     sends_reports: bool = False
     dialect: Annotated[dict[str, Any], Field(default_factory=dict)]
@@ -48,6 +53,8 @@ class Ris(Row):
     def _reachable(self) -> Self:
         if (self.host is None) != (self.port is None):
             raise ValueError("`host` and `port` go together: give both, or neither where it takes no messages")
+        if self.tls and self.host is None:
+            raise ValueError("`tls` is how it takes messages: give the `host` and `port` that take them")
         if self.locks is not Locks.UNPROTECTED and self.host is None:
             raise ValueError("`locks` are told by messages: give the `host` and `port` that take them")
         return self

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from allocation.configuration.row import AeTitle, OdsCode, Row, Words
 from worklist.intake.completeness import LONGEST_WAIT, Signal
+from worklist.peer import is_name
 from worklist.turnaround import Setting, Urgency
 
 
@@ -86,7 +87,17 @@ def _peer_address(address: str) -> str:
     return address
 
 
+def _distinguished_name(name: str) -> str:
+    if not is_name(name):
+        raise ValueError(
+            "`certificate_subject` is no distinguished name: give it as `openssl x509 -noout -subject -nameopt RFC2253`"
+            " does (CN=pacs.example,O=Trust)"
+        )
+    return name
+
+
 PeerAddress = Annotated[str, AfterValidator(_peer_address)]
+DistinguishedName = Annotated[str, AfterValidator(_distinguished_name)]
 
 
 class Source(Row):
@@ -100,7 +111,7 @@ class Source(Row):
     ae_title: AeTitle
     trust: OdsCode
     address: PeerAddress | None = None
-    certificate_subject: str | None = None
+    certificate_subject: DistinguishedName | None = None
     quiet_seconds: Annotated[int, Field(ge=0, le=86400)] | None = None
     completeness: Completeness | None = None
     claim_while_arriving: ClaimWhileArriving | None = None

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from api.app import make_app
 from api.pacs_calls import PacsCalls
 from cli.running import Given, service
-from dicom_listener.tls import client_context
+from cli.tls import client_context
 
 
 def run(given: Given) -> None:

@@ -11,9 +11,11 @@ from sqlalchemy import Engine
 
 from cli.process import every
 from cli.running import Given, service
+from cli.tls import client_context, server_context
 from hl7_listener.delivery import line
 from hl7_listener.delivery.courier import Patience, Post
 from hl7_listener.limits import Limits
+from hl7_listener.mllp import Port
 from hl7_listener.service import serve
 from worklist.feeds import Ear, FeedKind
 from worklist.wakeups import Wakeups, listening
@@ -34,7 +36,8 @@ def run(given: Given) -> None:
         service("hl7", given, pool_size=16) as running,
         listening(running.driver_url, settings.redis_url) as wakeups,
     ):
-        post = Post(running.engine, Patience(undelivered=settings.undelivered_seconds), running.stop)
+        tls = client_context(*settings.hl7_tls) if settings.hl7_tls else None
+        post = Post(running.engine, Patience(undelivered=settings.undelivered_seconds), running.stop, tls)
         every(
             _FORGET_SECONDS,
             running.stop,
@@ -45,9 +48,16 @@ def run(given: Given) -> None:
         every(_HEARD_SECONDS, running.stop, lambda: ear.write_down(running.engine), name="feeds")
         posting = threading.Thread(target=_post, args=(post, wakeups, running.stop), name="post")
         posting.start()
-        serve(given.sockets["hl7"], running.engine, Limits(), running.stop, ear)
+        serve(_ports(given), running.engine, Limits(), running.stop, ear)
         posting.join()
         post.end()
+
+
+def _ports(given: Given) -> list[Port]:
+    ports = [Port(given.sockets["hl7"])]
+    if "hl7_tls" in given.sockets and given.settings.hl7_tls is not None:
+        ports.append(Port(given.sockets["hl7_tls"], server_context(*given.settings.hl7_tls)))
+    return ports
 
 
 def _post(post: Post, wakeups: Wakeups, stop: threading.Event) -> None:

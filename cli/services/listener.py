@@ -18,6 +18,7 @@ from cli.forks import ForkServer
 from cli.process import every
 from cli.running import Given, Running, service
 from cli.services import listener_worker
+from cli.tls import client_context
 from dicom_listener.arrivals import Arrivals
 from dicom_listener.client.commitment_report import CommitmentReports
 from dicom_listener.client.enquiries import Enquiries
@@ -27,7 +28,6 @@ from dicom_listener.limits import Limits
 from dicom_listener.processes.acceptor import Acceptor, Port
 from dicom_listener.processes.desk import Desk, Others
 from dicom_listener.questions import QuestionDesk
-from dicom_listener.tls import client_context
 from worklist.intake.completion import complete_quiet_studies
 
 #: How long the first objects of a study gather before it is looked at; a modality's whole series may come meanwhile.

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from cli.process import configure_logs, ignore_interrupts
+from cli.tls import server_context
 from dicom_listener.journal.keeper import Keeper
 from dicom_listener.journal.writer import JournalWriter
 from dicom_listener.limits import Limits
@@ -18,7 +19,6 @@ from dicom_listener.processes.worker import Worker
 from dicom_listener.services.echo import echo
 from dicom_listener.services.normalized import normalized_services
 from dicom_listener.services.storage import store
-from dicom_listener.tls import server_context
 from dicom_listener.upper_layer.command_set import C_ECHO_RQ, C_STORE_RQ
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from dicom_listener.admission import Admit, Peer, Rejection, RejectionReason, Source
+from dicom_listener.admission import Admit, Rejection, RejectionReason, Source
 from dicom_listener.journal.committer import Committer
 from dicom_listener.journal.writer import Place
 from dicom_listener.processes.link import Link
@@ -21,6 +21,7 @@ from dicom_listener.services.performed_procedure_step import Note, StepAnswer
 from dicom_listener.services.storage import Refuse, StoreAnswer
 from dicom_listener.services.storage_commitment import Commitment, Deliver
 from worklist.intake.study import AvailabilityNotice, ProcedureStep
+from worklist.peer import Peer
 
 _SECONDS = 30.0
 _STEP = TypeAdapter(ProcedureStep)

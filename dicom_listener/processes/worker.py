@@ -15,13 +15,14 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-from dicom_listener.admission import Admit, Peer
+from dicom_listener.admission import Admit
 from dicom_listener.limits import Limits
 from dicom_listener.processes.link import Link, LinkLost
 from dicom_listener.tls import NotProtected, certificate_subject, wrapped
 from dicom_listener.upper_layer.association import Association, Service
 from dicom_listener.upper_layer.negotiator import Negotiator
 from dicom_listener.upper_layer.stream import Drain
+from worklist.peer import Peer
 
 #: An association calls no deeper than this, and two hundred may be open.
 _STACK_BYTES = 512 * 1024

@@ -15,7 +15,7 @@ from typing import ClassVar
 
 from pynetdicom.pdu import A_ABORT_RQ, A_ASSOCIATE_RJ, A_RELEASE_RP
 
-from dicom_listener.admission import Admit, Peer, Rejection, RejectionReason, Source
+from dicom_listener.admission import Admit, Rejection, RejectionReason, Source
 from dicom_listener.conformance import Status
 from dicom_listener.header.reader import HeaderReader
 from dicom_listener.limits import Limits
@@ -40,6 +40,7 @@ from dicom_listener.upper_layer.negotiation import (
 from dicom_listener.upper_layer.negotiator import Negotiator
 from dicom_listener.upper_layer.state_table import PDU_EVENTS, TRANSITIONS, Action, Event, State
 from dicom_listener.upper_layer.stream import DeadlinePassed, Drain, ListenerStopping, Stream, TransportClosed
+from worklist.peer import Peer
 
 #: Answers one request of an admitted source; keyed by command field (PS3.7, E.1).
 Service = Callable[[Message, Source], Response]

@@ -7,6 +7,7 @@ written down. It must not decide what is told or what an answer means.
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -60,6 +61,7 @@ class Home:
     host: str
     port: int
     dialect: Dialect
+    tls: bool = False
 
 
 def homes(engine: Engine) -> dict[str, Home]:
@@ -68,7 +70,9 @@ def homes(engine: Engine) -> dict[str, Home]:
     with engine.connect() as connection:
         for row in connection.execute(select(ris).where(ris.c.host.is_not(None), ris.c.port.is_not(None))):
             try:
-                found[row.sending_facility] = Home(row.sending_facility, row.host, row.port, read_dialect(row.dialect))
+                found[row.sending_facility] = Home(
+                    row.sending_facility, row.host, row.port, read_dialect(row.dialect), row.tls
+                )
             except DialectNotValid as error:
                 log.error("dialect not valid; nothing is sent", facility=row.sending_facility, why=str(error))
     return found
@@ -85,10 +89,11 @@ def follow(engine: Engine) -> int:
 class Courier:
     """Brings one RIS its messages, over one connection that is kept while there is work."""
 
-    def __init__(self, engine: Engine, home: Home, patience: Patience) -> None:
+    def __init__(self, engine: Engine, home: Home, patience: Patience, tls: ssl.SSLContext | None = None) -> None:
         self._engine = engine
         self._home = home
         self._patience = patience
+        self._tls = tls
         self._connection: socket.socket | None = None
         self._framer = _framer()
 
@@ -152,17 +157,29 @@ class Courier:
         if self._connection is not None and not self._is_broken():
             return
         self.close()
-        self._connection = socket.create_connection((self._home.host, self._home.port), timeout=self._patience.connect)
-        self._connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = socket.create_connection((self._home.host, self._home.port), timeout=self._patience.connect)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._connection = self._protected(connection) if self._home.tls else connection
         self._framer = _framer()
+
+    def _protected(self, connection: socket.socket) -> socket.socket:
+        try:
+            if self._tls is None:
+                raise ConnectionError("it takes messages over TLS, and there is no certificate of ours to show it")
+            return self._tls.wrap_socket(connection, server_hostname=self._home.host)
+        except OSError as error:
+            connection.close()
+            log.warning("connection not protected", facility=self._home.facility, why=str(error))
+            raise
 
     def _is_broken(self) -> bool:
         """Whether the RIS closed the connection meanwhile, or said something that nobody asked for."""
         assert self._connection is not None
         self._connection.setblocking(False)
         try:
-            self._connection.recv(1, socket.MSG_PEEK)
-        except BlockingIOError:
+            # TLS has no look ahead; what is taken here was not asked for, and ends the connection.
+            self._connection.recv(1) if self._home.tls else self._connection.recv(1, socket.MSG_PEEK)
+        except (BlockingIOError, ssl.SSLWantReadError):
             return False
         except OSError:
             return True
@@ -193,10 +210,13 @@ class Post:
     Used from one thread.
     """
 
-    def __init__(self, engine: Engine, patience: Patience, stop: threading.Event) -> None:
+    def __init__(
+        self, engine: Engine, patience: Patience, stop: threading.Event, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._engine = engine
         self._patience = patience
         self._stop = stop
+        self._tls = tls
         self._rounds: dict[str, _Round] = {}
         self._dismissed: list[_Round] = []
 
@@ -215,7 +235,9 @@ class Post:
                 self._dismissed.append(self._rounds.pop(facility))
         for facility, home in wanted.items():
             if facility not in self._rounds:
-                self._rounds[facility] = _Round(self._engine, home, self._patience, self._stop)
+                self._rounds[facility] = _Round(
+                    Courier(self._engine, home, self._patience, self._tls), home, self._patience, self._stop
+                )
         with self._engine.begin() as connection:
             line.page_undelivered(connection, after_seconds=self._patience.undelivered)
 
@@ -231,13 +253,13 @@ class Post:
 class _Round:
     """A courier's thread: delivers whenever it is woken, and by the clock what is to be sent again."""
 
-    def __init__(self, engine: Engine, home: Home, patience: Patience, stop: threading.Event) -> None:
+    def __init__(self, courier: Courier, home: Home, patience: Patience, stop: threading.Event) -> None:
         self.home = home
         self.wake = threading.Event()
         self._dismissed = threading.Event()
         self._stop = stop
         self._patience = patience
-        self._courier = Courier(engine, home, patience)
+        self._courier = courier
         self._thread = threading.Thread(target=self._run, name=f"courier {home.facility}", daemon=True)
         self._thread.start()
 

@@ -28,7 +28,7 @@ from pynetdicom.pdu_primitives import (
 )
 from pynetdicom.presentation import build_context
 
-from dicom_listener.admission import Admit, Peer, Source
+from dicom_listener.admission import Admit, Source
 from dicom_listener.client.checkpoint import stop_theft
 from dicom_listener.header.reader import ObjectHeader
 from dicom_listener.limits import Limits
@@ -40,6 +40,7 @@ from dicom_listener.services.storage import Refuse, StoreAnswer, store
 from dicom_listener.upper_layer.association import Service
 from dicom_listener.upper_layer.command_set import C_ECHO_RQ, C_STORE_RQ
 from worklist.intake.study import ReceivedObject
+from worklist.peer import Peer
 
 HOST = "127.0.0.1"
 OTHER_ADDRESS = "127.0.0.2"

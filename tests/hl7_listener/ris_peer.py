@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,8 +12,11 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
+import worklist.peer
+from hl7_listener.desk import Sent
 from hl7_listener.framing import Framer, framed
 from hl7_listener.limits import Limits
+from hl7_listener.mllp import Port
 from hl7_listener.service import serve
 
 _ids = itertools.count(1)
@@ -103,6 +107,11 @@ class Peer:
             return True
 
 
+def sent(message: str) -> Sent:
+    """A message as the listener takes it from a connection of this machine."""
+    return Sent(message.encode(), worklist.peer.Peer("127.0.0.1"))
+
+
 def code_of(acknowledgement: list[list[str]]) -> str:
     return next(segment[1] for segment in acknowledgement if segment[0] == "MSA")
 
@@ -112,12 +121,13 @@ def error_of(acknowledgement: list[list[str]]) -> str:
 
 
 @contextmanager
-def listening(engine: Engine, limits: Limits | None = None) -> Iterator[int]:
+def listening(engine: Engine, limits: Limits | None = None, tls: ssl.SSLContext | None = None) -> Iterator[int]:
     """Run the listener in a thread and give its port."""
     listening_socket = socket.create_server(("127.0.0.1", 0), backlog=200)
+    ports = [Port(listening_socket, tls)]
     port = int(listening_socket.getsockname()[1])
     stop = threading.Event()
-    thread = threading.Thread(target=serve, args=(listening_socket, engine, limits or Limits(), stop))
+    thread = threading.Thread(target=serve, args=(ports, engine, limits or Limits(), stop))
     thread.start()
     try:
         yield port

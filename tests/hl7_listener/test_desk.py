@@ -8,21 +8,24 @@ from collections.abc import Sequence
 
 import pytest
 
-from hl7_listener.desk import Desk, Later
+from hl7_listener.desk import Desk, Later, Sent
+from worklist.peer import Peer
+
+PEER = Peer("127.0.0.1")
 
 
 def test_what_waits_meanwhile_is_answered_in_one_lot() -> None:
     lots: list[list[bytes]] = []
     release = threading.Event()
 
-    def answer_together(messages: Sequence[bytes]) -> list[bytes | Later]:
-        lots.append(list(messages))
+    def answer_together(messages: Sequence[Sent]) -> list[bytes | Later]:
+        lots.append([sent.message for sent in messages])
         release.wait(10)
-        return [message.upper() for message in messages]
+        return [sent.message.upper() for sent in messages]
 
     async def run() -> list[bytes]:
         desk = Desk(answer_together)
-        asked = [asyncio.create_task(desk.answer(b"%c" % letter)) for letter in b"abcdefgh"]
+        asked = [asyncio.create_task(desk.answer(b"%c" % letter, PEER)) for letter in b"abcdefgh"]
         while not lots:
             await asyncio.sleep(0.01)
         release.set()
@@ -40,14 +43,14 @@ def test_what_has_to_wait_holds_up_no_other() -> None:
         assert other_is_answered.wait(10)
         return b"LATE"
 
-    def answer_together(messages: Sequence[bytes]) -> list[bytes | Later]:
-        return [slowly if message == b"slow" else b"SOON" for message in messages]
+    def answer_together(messages: Sequence[Sent]) -> list[bytes | Later]:
+        return [slowly if sent.message == b"slow" else b"SOON" for sent in messages]
 
     async def run() -> bytes:
         desk = Desk(answer_together)
-        slow = asyncio.create_task(desk.answer(b"slow"))
-        assert await desk.answer(b"one") == b"SOON"
-        assert await desk.answer(b"another") == b"SOON"
+        slow = asyncio.create_task(desk.answer(b"slow", PEER))
+        assert await desk.answer(b"one", PEER) == b"SOON"
+        assert await desk.answer(b"another", PEER) == b"SOON"
         other_is_answered.set()
         return await slow
 
@@ -55,15 +58,15 @@ def test_what_has_to_wait_holds_up_no_other() -> None:
 
 
 def test_a_lot_that_fails_is_told_to_each_and_the_next_is_answered() -> None:
-    def answer_together(messages: Sequence[bytes]) -> list[bytes | Later]:
-        if b"bad" in messages:
+    def answer_together(messages: Sequence[Sent]) -> list[bytes | Later]:
+        if messages[0].message == b"bad":
             raise ValueError("bad")
-        return list(messages)
+        return [sent.message for sent in messages]
 
     async def run() -> bytes:
         desk = Desk(answer_together)
         with pytest.raises(ValueError, match="bad"):
-            await desk.answer(b"bad")
-        return await desk.answer(b"good")
+            await desk.answer(b"bad", PEER)
+        return await desk.answer(b"good", PEER)
 
     assert asyncio.run(run()) == b"good"

@@ -11,10 +11,12 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
+import tests.hl7_listener.ris_peer as ris
 from hl7_listener.framing import framed
 from hl7_listener.limits import Limits
-from hl7_listener.mllp import Server
-from tests.hl7_listener.ris_peer import Peer, connected
+from hl7_listener.mllp import Port, Server
+from tests.hl7_listener.ris_peer import connected
+from worklist.peer import Peer
 
 QUICK = Limits(idle_seconds=0.3, message_seconds=0.3, closing_seconds=0.2, drain_seconds=5)
 
@@ -27,10 +29,12 @@ def serving(
     listening_socket = socket.create_server(("127.0.0.1", 0), backlog=200)
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
 
-    async def in_a_thread(message: bytes) -> bytes:
+    async def in_a_thread(message: bytes, _: Peer) -> bytes:
         return await asyncio.to_thread(answer, message)
 
-    server = Server(listening_socket, limits, answer=in_a_thread, refuse=lambda beginning: b"REFUSED " + beginning[:3])
+    server = Server(
+        [Port(listening_socket)], limits, answer=in_a_thread, refuse=lambda beginning: b"REFUSED " + beginning[:3]
+    )
 
     def run() -> None:
         loop.run_until_complete(server.serve(stop))
@@ -51,7 +55,7 @@ def serving(
         assert not thread.is_alive()
 
 
-def hear(peer: Peer) -> bytes:
+def hear(peer: ris.Peer) -> bytes:
     return peer.connection.recv(65536)
 
 
@@ -178,7 +182,7 @@ def test_a_limit_that_is_not_positive_is_refused() -> None:
         Limits(max_connections=0)
 
 
-def _closed_while_sending(peer: Peer) -> bool:
+def _closed_while_sending(peer: ris.Peer) -> bool:
     try:
         peer.connection.sendall(b"x")
         return peer.connection.recv(1) == b""

@@ -13,10 +13,11 @@ import structlog
 from hl7.client import MLLPClient
 from sqlalchemy import Connection, event, text
 
+from hl7_listener.desk import Sent
 from hl7_listener.limits import Limits
 from hl7_listener.service import Service
 from tests.conftest import Database
-from tests.hl7_listener.ris_peer import PID, code_of, connected, error_of, listening, msh, order, result
+from tests.hl7_listener.ris_peer import PID, code_of, connected, error_of, listening, msh, order, result, sent
 from tests.worklist.arrivals import (
     an_object,
     claim_first_reading,
@@ -28,6 +29,7 @@ from tests.worklist.arrivals import (
 )
 from worklist.db.engine import make_engine
 from worklist.intake.accessions import lock_accession
+from worklist.peer import Peer
 
 TAKEN = "ORM^O01, OMI^O23, ORU^R01, ADT^A08, ADT^A31, ADT^A40, ADT^A47, ADT^A37"
 
@@ -203,7 +205,7 @@ def test_without_a_database_the_sender_is_asked_to_send_again(network: Database)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     nowhere = make_engine(f"postgresql://nobody@127.0.0.1:{port}/none")
-    assert b"MSA|AE|" in Service(nowhere, Limits()).answer(order().encode())
+    assert b"MSA|AE|" in Service(nowhere, Limits()).answer(sent(order()))
     assert network.app is not None
 
 
@@ -211,16 +213,39 @@ def test_a_statement_that_waits_too_long_is_given_up(network: Database) -> None:
     receive_and_complete(network.app, an_object())
     with network.app.begin() as holder:
         holder.execute(text("SELECT FROM item FOR UPDATE"))
-        answer = Service(network.app, Limits(statement_seconds=0.2)).answer(order().encode())
+        answer = Service(network.app, Limits(statement_seconds=0.2)).answer(sent(order()))
     assert b"MSA|AE|" in answer
-    assert b"MSA|AA|" in Service(network.app, Limits()).answer(order().encode())
+    assert b"MSA|AA|" in Service(network.app, Limits()).answer(sent(order()))
+
+
+@pytest.mark.parametrize(
+    ("binding", "why"),
+    [
+        ("address = '10.1.2.0/24'", "a sending facility from an address it is not bound to"),
+        ("certificate_subject = 'CN=ris.test'", "a sending facility without the certificate it is bound to"),
+    ],
+)
+def test_a_facility_is_believed_from_where_it_is_bound_to_alone(network: Database, binding: str, why: str) -> None:
+    with network.owner.begin() as connection:
+        connection.execute(text(f"UPDATE ris SET {binding} WHERE sending_facility = 'RIS_A'"))
+    with listening(network.app) as port, connected(port) as peer:
+        answer = peer.tell(order())
+    assert (code_of(answer), error_of(answer)) == ("AR", f"MSH-4: {why}")
+    assert doubts_of(network.app) == {"message-refused"}
+
+
+def test_a_facility_bound_to_its_own_address_is_believed(network: Database) -> None:
+    with network.owner.begin() as connection:
+        connection.execute(text("UPDATE ris SET address = '127.0.0.0/8'"))
+    with listening(network.app) as port, connected(port) as peer:
+        assert code_of(peer.tell(order())) == "AA"
 
 
 def test_an_order_that_waits_for_somebody_holds_up_no_other(network: Database) -> None:
     first, second = order(accession="A1"), order(accession="A2", pid=PID.replace("H100", "H200"))
     with network.app.begin() as holder:
         lock_accession(holder, "RXA", "A1")
-        [waiting, other] = Service(network.app, Limits()).answer_together([first.encode(), second.encode()])
+        [waiting, other] = Service(network.app, Limits()).answer_together([sent(first), sent(second)])
         assert not isinstance(waiting, bytes)
         assert not isinstance(other, bytes)
         assert b"MSA|AA|" in other()
@@ -259,7 +284,7 @@ def test_messages_of_a_fuzzer_are_answered_soon_and_none_ends_the_server(network
     for number in range(400):
         octets = _mangled(seed, (order, result)[number % 2]().encode("latin_1"))
         begun = time.monotonic()
-        answer = service.answer(octets)
+        answer = service.answer(Sent(octets, Peer("127.0.0.1")))
         slowest = max(slowest, time.monotonic() - begun)
         assert answer.startswith(b"MSH")
     assert slowest < 2
@@ -270,7 +295,7 @@ def test_a_message_of_one_piece_over_and_over_is_answered_within_two_seconds(net
     service = Service(network.app, Limits())
     message = order(pid="PID|1||", more="ORC|NW|" + piece * (1_000_000 // len(piece)))
     begun = time.monotonic()
-    assert b"MSA|A" in service.answer(message.encode())
+    assert b"MSA|A" in service.answer(sent(message))
     assert time.monotonic() - begun < 2
 
 

@@ -11,7 +11,7 @@ from pydicom.uid import CTImageStorage
 from pynetdicom.pdu_primitives import AsynchronousOperationsWindowNegotiation
 from pynetdicom.presentation import build_context
 
-from dicom_listener.admission import Peer, Rejection, RejectionReason, Source
+from dicom_listener.admission import Rejection, RejectionReason, Source
 from tests.dicom_listener.dicom_peers import (
     A_ABORT,
     A_ASSOCIATE_RJ,
@@ -27,6 +27,7 @@ from tests.dicom_listener.dicom_peers import (
     running_listener,
     scu,
 )
+from worklist.peer import Peer
 
 C_STORE, C_FIND, C_ECHO, C_CANCEL, C_ECHO_RSP = 0x0001, 0x0020, 0x0030, 0x0FFF, 0x8030
 AS_USER = bytes((0, 0, 0, 0))

@@ -8,11 +8,12 @@ import pytest
 from pydicom.uid import CTImageStorage, ImplicitVRLittleEndian
 from pynetdicom.presentation import build_context
 
-from dicom_listener.admission import Peer, Rejection, RejectionReason, Source
+from dicom_listener.admission import Rejection, RejectionReason, Source
 from dicom_listener.upper_layer import negotiator
 from dicom_listener.upper_layer.negotiation import InvalidRequest, Request, decode_request
 from dicom_listener.upper_layer.negotiator import Negotiator
 from tests.dicom_listener.dicom_peers import A_ASSOCIATE_RJ, associate_rq, running_listener
+from worklist.peer import Peer
 
 
 @pytest.fixture

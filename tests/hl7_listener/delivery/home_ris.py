@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -38,6 +39,7 @@ class HomeRis:
 
     port: int
     answers: Answers = accepting
+    tls: ssl.SSLContext | None = None
     heard: list[list[list[str]]] = field(default_factory=list)
     taken: list[list[list[str]]] = field(default_factory=list)
     raw: list[bytes] = field(default_factory=list)
@@ -46,7 +48,7 @@ class HomeRis:
 
     def converse(self, connection: socket.socket) -> None:
         framer = Framer(max_message_bytes=1 << 20, max_junk_bytes=0)
-        with connection, suppress(OSError):
+        with suppress(OSError), self._secured(connection) as connection:
             while octets := connection.recv(65536):
                 framer.feed(octets)
                 while (message := framer.next_message()) is not None:
@@ -61,12 +63,15 @@ class HomeRis:
                         return
                     connection.sendall(framed(reply.encode()))
 
+    def _secured(self, connection: socket.socket) -> socket.socket:
+        return connection if self.tls is None else self.tls.wrap_socket(connection, server_side=True)
+
 
 @contextmanager
-def home_ris(answers: Answers = accepting, *, port: int = 0) -> Iterator[HomeRis]:
+def home_ris(answers: Answers = accepting, *, port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[HomeRis]:
     """Run a RIS until the end of the block; its connections break then."""
     server = socket.create_server(("127.0.0.1", port))
-    ris = HomeRis(server.getsockname()[1], answers)
+    ris = HomeRis(server.getsockname()[1], answers, tls)
     open_connections: list[socket.socket] = []
 
     def accept() -> None:
