@@ -20,6 +20,8 @@ from tests.attacks.wire import ABORT, RELEASE, Peer, store_rq
 SEED = 20260610
 #: Threads that send; there are two cores, and the listener and the database need one.
 SENDERS = 2
+#: Of data sets each waits for a commit, which those of many senders share.
+DATA_SET_SENDERS = 16
 SLOW_SECONDS = 2.0
 #: What an echo may take while nothing else uses the machine; beside other tests it need only be no slow input itself.
 ECHO_SECONDS = 0.25
@@ -67,7 +69,7 @@ def test_mutated_conversations_end_no_process_and_take_no_long_time(
 def test_mutated_data_sets_are_each_answered_with_a_status(
     radpool: Attacked, request: pytest.FixtureRequest, runs: int
 ) -> None:
-    outcomes, echoes = attack(radpool, send_data_sets, runs)
+    outcomes, echoes = attack(radpool, send_data_sets, runs, DATA_SET_SENDERS)
     assert outcomes.slow == []
     assert set(outcomes.counts) <= {"0000", "a900", "c000"}
     assert percentile(echoes, 99) < echo_seconds(request)
@@ -78,13 +80,13 @@ def echo_seconds(request: pytest.FixtureRequest) -> float:
     return ECHO_SECONDS if request.node.get_closest_marker("proof") else SLOW_SECONDS
 
 
-def attack(radpool: Attacked, how: Attack, runs: int) -> tuple[Outcomes, list[float]]:
-    """Send `runs` inputs from `SENDERS` threads beside a peer that echoes, and give what came of both."""
+def attack(radpool: Attacked, how: Attack, runs: int, count: int = SENDERS) -> tuple[Outcomes, list[float]]:
+    """Send `runs` inputs from `count` threads beside a peer that echoes, and give what came of both."""
     outcomes, numbers = Outcomes(), iter(range(runs))
     began = time.monotonic()
     with echoing(radpool.port) as echoes:
         senders = [
-            threading.Thread(target=how, args=(radpool.port, SEED + one, numbers, outcomes)) for one in range(SENDERS)
+            threading.Thread(target=how, args=(radpool.port, SEED + one, numbers, outcomes)) for one in range(count)
         ]
         for sender in senders:
             sender.start()
