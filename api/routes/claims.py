@@ -95,7 +95,7 @@ def refer(act: Permitted, claim_id: int, body: Refer) -> Response:
 @router.post("/{claim_id}/report", response_model=Filed)
 def report(act: Permitted, claim_id: int, body: Report) -> Response:
     """Give a report under the claim. Under a superseded claim it is kept for a person, and 409 says so."""
-    given = ReportGiven(body.status, body.text, tuple(body.alerts))
+    given = ReportGiven(body.status, body.text, tuple(body.alerts), discrepancy=body.discrepancy)
 
     def do(connection: Connection) -> tuple[int, Any]:
         filed = file_report(connection, act.principal.name, act.reporter_id, claim_id, body.token, given)
@@ -113,6 +113,7 @@ def report(act: Permitted, claim_id: int, body: Report) -> Response:
             status=filed.status,
             check_needed=filed.check_needed,
             repeated=filed.repeated,
+            discrepancy=filed.discrepancy,
         )
 
     return act.once(do, body)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from allocation.claims import Claimed
 from allocation.leases import SkipReason
@@ -13,7 +13,7 @@ from allocation.offered import Offered
 from worklist.feeds import FeedKind
 from worklist.home_clock import ReportedSource
 from worklist.item_view import ItemView
-from worklist.reading import Purpose, ReportStatus
+from worklist.reading import Discrepancy, Purpose, ReportStatus
 from worklist.settle import CompletionReason
 from worklist.told import Locks
 
@@ -210,6 +210,17 @@ class Report(Token):
     status: ReportStatus
     text: Annotated[str, StringConstraints(max_length=100_000)] | None = None
     alerts: Annotated[list[Alert], Field(max_length=4)] = []
+    discrepancy: Discrepancy | None = Field(
+        default=None,
+        description="what a verified report changes of the preliminary or recalled one that went out before it;"
+        " `material` alerts the requester",
+    )
+
+    @model_validator(mode="after")
+    def _changes_as_verified(self) -> Self:
+        if self.discrepancy is not None and self.status is not ReportStatus.VERIFIED:
+            raise ValueError("`discrepancy` goes with a verified report")
+        return self
 
 
 class Renewed(BaseModel):
@@ -227,6 +238,7 @@ class Filed(BaseModel):
     status: ReportStatus
     check_needed: bool
     repeated: bool
+    discrepancy: Discrepancy | None = Field(description="null: no report went out before it, or nobody has said it")
 
 
 class Classify(Body):
