@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from allocation import leases
 from allocation.claims import Wish, claim_reading
-from allocation.offered import held_by
+from allocation.offered import bundle_of, held_by
 from allocation.reports import ReportGiven, file_report
 from allocation.workforce import load_reporters
 from api.acts import Permitted
@@ -31,7 +31,8 @@ def claim(act: Permitted, body: ClaimWish) -> Response:
         )
         if made is None:
             return 204, None
-        return 201, claim_of(made, body.session_id, read_items(connection, [made.item_id])[0])
+        bundle = bundle_of(connection, act.reporter_id, made.item_id, made.session_id)
+        return 201, claim_of(made, body.session_id, read_items(connection, [made.item_id])[0], bundle)
 
     return act.once(do, body)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Annotated, Literal, Self
 
@@ -135,8 +136,14 @@ class Item(BaseModel):
     not_offered_rule: str | None = Field(description="the rule that keeps it from network reporting, without a clock")
     not_offered_reason: str | None
     state_reason: str | None = Field(description="why a person brought it into this state")
+    target_rule: str | None = Field(description="the target that makes it due then, or `needed-by`: clinic or meeting")
     exceptions: list[ItemException]
     pauses: list[Pause]
+    bundle: list[int] = Field(
+        default=[],
+        description="in lists and where one item is read: what else waits of the same patient and day; of it, to a"
+        " reporter, what they hold or may claim",
+    )
     patient: Patient | None = None
     order: Order | None = None
     offer: Offer | None = None
@@ -172,8 +179,17 @@ class ClaimWish(Body):
     purpose: Purpose | None = None
 
 
+class Bundled(BaseModel):
+    """What else waits of the same patient and day, and is yours to claim next."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    item_id: int
+    purpose: Purpose
+
+
 class Claim(BaseModel):
-    """A claim: carry `token` in every act on it."""
+    """A claim: carry `token` in every act on it. The next claim goes on with the `bundle` where nothing presses."""
 
     claim_id: int
     token: int
@@ -183,6 +199,7 @@ class Claim(BaseModel):
     session_id: str | None
     why: list[str]
     item: Item
+    bundle: list[Bundled] = []
 
 
 class Token(Body):
@@ -269,9 +286,10 @@ class Accession(Body):
     ]
 
 
-def item_of(view: ItemView, offer: Offered | None = None) -> Item:
-    """Render an item as people see it."""
+def item_of(view: ItemView, offer: Offered | None = None, bundle: Iterable[int] = ()) -> Item:
+    """Render an item as people see it, with what else waits of its patient and day."""
     item = Item.model_validate(view)
+    item.bundle = list(bundle if offer is None else offer.bundle)
     if offer is not None:
         item.offer = Offer(
             purpose=Purpose(offer.purpose),
@@ -285,8 +303,8 @@ def item_of(view: ItemView, offer: Offered | None = None) -> Item:
     return item
 
 
-def claim_of(made: Claimed, session_code: str | None, view: ItemView) -> Claim:
-    """Render a claim with its item."""
+def claim_of(made: Claimed, session_code: str | None, view: ItemView, bundle: Iterable[Offered]) -> Claim:
+    """Render a claim with its item and what it may go on with."""
     return Claim(
         claim_id=made.claim_id,
         token=made.token,
@@ -296,4 +314,5 @@ def claim_of(made: Claimed, session_code: str | None, view: ItemView) -> Claim:
         session_id=session_code,
         why=list(made.why),
         item=item_of(view),
+        bundle=[Bundled.model_validate(one) for one in bundle],
     )

@@ -41,6 +41,7 @@ claim = Table(
     Index("claim_one_live_idx", "reading_id", unique=True, postgresql_where=text("ended_at IS NULL")),
     Index("claim_reporter_live_idx", "reporter_id", postgresql_where=text("ended_at IS NULL")),
     Index("claim_item_idx", "item_id"),
+    Index("claim_reporter_idx", "reporter_id", "id"),
     comment="A lease on a reading with its fencing token; at most one live per reading.",
 )
 

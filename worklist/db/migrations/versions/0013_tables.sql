@@ -19,3 +19,5 @@ CREATE INDEX alert_waiting_idx ON alert (acknowledge_by, id) WHERE acknowledged_
 ALTER TABLE alert_timer DROP CONSTRAINT alert_timer_kind_check;
 ALTER TABLE alert_timer ADD CONSTRAINT alert_timer_kind_check CHECK (kind IN ('critical', 'urgent', 'cancer',
   'unexpected-significant', 'material-change', 'report-recalled'));
+
+CREATE INDEX claim_reporter_idx ON claim (reporter_id, id);
