@@ -13,8 +13,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
 
+from allocation.bundle_search import goes_on_with_last
 from allocation.eligibility import Reason, Verdict, judge, standing
-from allocation.pool import ASSIGNED, LOCK_ONE, POOL, POOL_UNASSIGNED, WALK_UNASSIGNED
+from allocation.pool import ASSIGNED, GOING_ON, LOCK_ONE, POOL, POOL_UNASSIGNED, WALK_UNASSIGNED
 from allocation.reporter import Reporter
 from allocation.scope import Level
 from allocation.session import ReportingSession, SessionKind
@@ -29,6 +30,7 @@ from worklist.item import ItemState, Move
 from worklist.local_time import LONDON
 from worklist.moves import UnknownItem, append_item_event, make_move
 from worklist.reading import ClaimEnd, Purpose, ReadingState
+from worklist.turnaround import NEEDED_BY_RULE_ID
 
 
 class NotEligible(PermissionError):
@@ -125,7 +127,7 @@ def claim_reading(
         expires_at=made.expires_at,
         level=verdict.level,
         session_id=session.id if session else None,
-        why=(*why, *_told_of_arrival(picked.item), f"due {found.due_at:%Y-%m-%d %H:%M} UTC", scope),
+        why=(*why, *_told_of_arrival(picked.item), due_in_words(found.due_at, picked.item.target_rule), scope),
     )
 
 
@@ -194,6 +196,10 @@ def _best(
     """Give the locked best reading: assigned first, else the most urgent; None only when there is none."""
     keep_index(connection, reporter.id)
     refused: set[int] = set()
+    if goes_on_with_last(connection, _asked(reporter, wish, session), moment):
+        picked = _search(connection, GOING_ON, reporter, wish, session, moment, refused)
+        if picked is not None:
+            return picked, ("of the same patient and day as what you had last",)
     searches = (
         (_search, ASSIGNED, "assigned to you by the plan"),
         (_walk, WALK_UNASSIGNED, "the most urgent that you may report"),
@@ -320,6 +326,12 @@ def _make_claim(
     detail = {"claim": made.id, "reporter": reporter.code}
     audit.append(connection, actor, "claim", items=[found.item_id], detail=detail)
     return made
+
+
+def due_in_words(due_at: datetime, rule: str | None) -> str:
+    """Say when a reading is due, and that a clinic or meeting needs it then, where that is what binds."""
+    needed = ", when a clinic or meeting needs it" if rule == NEEDED_BY_RULE_ID else ""
+    return f"due {due_at:%Y-%m-%d %H:%M} UTC{needed}"
 
 
 def _told_of_arrival(item_row: Row[Any]) -> tuple[str, ...]:

@@ -5,16 +5,17 @@ Every row is judged by the rule on the item's own facts before it is shown.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, or_, select, text
 
-from allocation.claims import judge_reading, session_of
+from allocation.claims import due_in_words, judge_reading, session_of
 from allocation.eligibility import judge
-from allocation.pool import POOL
+from allocation.pool import BUNDLED, POOL
 from allocation.reporter import Reporter
 from allocation.session import SessionKind
 from allocation.workforce import index_new_profiles, load_item_row, load_reporters, work_of_item
@@ -23,11 +24,18 @@ from worklist.db.tables.claims import claim
 from worklist.db.tables.people import reporting_session
 from worklist.db.tables.work import item, reading
 from worklist.reading import ClaimEnd, ReadingState
+from worklist.turnaround import NEEDED_BY_RULE_ID
+
+#: So many of a bundle are told of with a claim.
+_MOST_OF_A_BUNDLE = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """One reading on a reporter's list: `holding` is `claimed`, `assigned` or `open`."""
+    """One reading on a reporter's list: `holding` is `claimed`, `assigned` or `open`.
+
+    `bundle` are the other items of the same patient and day that they hold or may claim.
+    """
 
     reading_id: int
     item_id: int
@@ -38,6 +46,7 @@ class Offered:
     claim_id: int | None = None
     token: int | None = None
     expires_at: datetime | None = None
+    bundle: tuple[int, ...] = ()
 
 
 def offered_to(
@@ -50,7 +59,8 @@ def offered_to(
 ) -> list[Offered]:
     """Give a reporter's list: claimed first, then assigned in order, then the pool by due time.
 
-    `trust` and `modality` narrow it.
+    What is of one patient and day stands together, in the place of the first of it. `trust` and `modality` narrow the
+    list.
     """
     reporter = load_reporters(connection, [reporter_id])[reporter_id]
     index_new_profiles(connection)
@@ -60,20 +70,14 @@ def offered_to(
         for row in connection.execute(_ASSIGNED, {"reporter": reporter_id, "most": limit})
     ]
     known = {one.reading_id for one in (*held, *assigned)}
-    pool = connection.scalars(
-        text(POOL),
-        {
-            "reporter": reporter_id,
-            "radiologist": reporter.profession == "radiologist",
-            "purpose": None,
-            "trusts": None if trust is None else [trust],
-            "modalities": None if modality is None else [modality],
-            "refused": sorted(known),
-            "most": limit,
-        },
-    ).all()
+    asked = _asked(reporter, trust, modality) | {"refused": sorted(known), "most": limit}
+    pool = connection.scalars(text(POOL), asked).all()
     readings = _rows(connection, reading, [*(one.reading_id for one in assigned), *pool])
-    opened = [Offered(one, readings[one].item_id, readings[one].purpose, "open") for one in pool]
+    shown = [*(one.item_id for one in (*held, *assigned)), *(readings[one].item_id for one in pool)]
+    asked |= {"refused": sorted(known | set(pool)), "items": shown}
+    bundled = connection.scalars(text(BUNDLED), asked).all()
+    readings |= _rows(connection, reading, bundled)
+    opened = [Offered(one, readings[one].item_id, readings[one].purpose, "open") for one in (*pool, *bundled)]
     items = _rows(connection, item, [one.item_id for one in (*held, *assigned, *opened)])
     moment = now(connection)
     free = [
@@ -86,7 +90,66 @@ def offered_to(
         for one in (*held, *free)
         if trust in (None, items[one.item_id].trust_ods) and modality in (None, items[one.item_id].modality)
     ]
-    return narrowed[:limit]
+    return _together(narrowed, items)[:limit]
+
+
+def bundle_of(connection: Connection, reporter_id: int, item_id: int, session_id: int | None = None) -> list[Offered]:
+    """Give what else waits of an item's patient and day and a reporter may claim now, the most urgent first.
+
+    Judged by the rule, as all that is shown; the session narrows it to what it takes.
+    """
+    reporter = load_reporters(connection, [reporter_id])[reporter_id]
+    session = None
+    if session_id is not None:
+        of_session = select(reporting_session).where(reporting_session.c.id == session_id)
+        session = session_of(connection.execute(of_session).one())
+    asked = _asked(reporter, None, None) | {"refused": [], "most": _MOST_OF_A_BUNDLE, "items": [item_id]}
+    found = connection.scalars(text(BUNDLED), asked).all()
+    readings = _rows(connection, reading, found)
+    items = _rows(connection, item, [one.item_id for one in readings.values()])
+    moment = now(connection)
+    return [
+        Offered(one, row.item_id, row.purpose, "open")
+        for one in found
+        if (row := readings[one])
+        and (session is None or session.takes(items[row.item_id].trust_ods, items[row.item_id].modality))
+        and judge_reading(connection, reporter, row, items[row.item_id], moment).eligible
+    ]
+
+
+def _asked(reporter: Reporter, trust: str | None, modality: str | None) -> dict[str, Any]:
+    return {
+        "reporter": reporter.id,
+        "radiologist": reporter.profession == "radiologist",
+        "purpose": None,
+        "trusts": None if trust is None else [trust],
+        "modalities": None if modality is None else [modality],
+    }
+
+
+def _together(offers: Sequence[Offered], items: Mapping[int, Row[Any]]) -> list[Offered]:
+    """Put what is of one patient and day behind the first of it, and name the others with each.
+
+    What nobody planned says why it stands where it does if a clinic or meeting needs it before its target.
+    """
+    bundles: dict[object, list[Offered]] = defaultdict(list)
+    for one in offers:
+        row = items[one.item_id]
+        day = (row.trust_ods, row.patient_id, row.exam_date) if row.exam_date is not None else one.reading_id
+        bundles[day].append(one)
+    return [
+        replace(
+            one,
+            why=one.why or _why(items[one.item_id]),
+            bundle=tuple(sorted({other.item_id for other in members} - {one.item_id})),
+        )
+        for members in bundles.values()
+        for one in members
+    ]
+
+
+def _why(row: Row[Any]) -> str | None:
+    return due_in_words(row.due_at, row.target_rule) if row.target_rule == NEEDED_BY_RULE_ID else None
 
 
 def held_by(connection: Connection, reporter: Reporter) -> list[Offered]:

@@ -1,7 +1,8 @@
 """The statements that find a free reading by the index of eligibility, and lock it.
 
 All take `reporter`, `radiologist`, `purpose`, `trusts`, `modalities` and `refused`. They must not judge:
-what they find is a candidate, and `allocation.claims` asks the rule.
+what they find is a candidate, and `allocation.claims` asks the rule. A bundle is what waits of one trust's patient of
+one day.
 """
 
 from __future__ import annotations
@@ -76,3 +77,37 @@ WHERE rp.valid_until > radpool_now() AND rt.valid_until > radpool_now()
   AND (r.purpose <> 'check' OR rp.level = 'autonomous') AND UNASSIGNED AND FITS
 ORDER BY w.due_at, w.id LIMIT 1 FOR NO KEY UPDATE OF i, r SKIP LOCKED
 """.replace("UNASSIGNED", _UNASSIGNED).replace("FITS", _FITS)
+
+#: No more items of one patient and day are looked at: nobody has so many, and a phantom's must cost no more.
+_MOST_OF_A_DAY = 50
+
+#: Free readings of the bundles of items (`items`) that a reporter may claim by the index, the most urgent first.
+BUNDLED = """
+WITH mates AS (
+  SELECT DISTINCT m.id FROM item l CROSS JOIN LATERAL (
+    SELECT i.id FROM item i WHERE i.patient_id = l.patient_id AND i.trust_ods = l.trust_ods
+      AND i.exam_date = l.exam_date AND i.id <> l.id LIMIT MOST_OF_A_DAY
+  ) m WHERE l.id = ANY(CAST(:items AS bigint[]))
+)
+SELECT r.id FROM mates
+JOIN reading r ON r.item_id = mates.id
+JOIN profile p ON p.id = r.profile_id
+JOIN reporter_profile rp ON rp.reporter_id = :reporter AND rp.profile_id = r.profile_id
+JOIN reporter_trust rt ON rt.reporter_id = :reporter AND rt.trust_ods = r.trust_ods AND rt.ionising = p.ionising
+WHERE rp.valid_until > radpool_now() AND rt.valid_until > radpool_now()
+  AND (r.purpose <> 'check' OR rp.level = 'autonomous') AND FITS
+ORDER BY r.due_at, r.id LIMIT :most
+""".replace("FITS", _FITS).replace("MOST_OF_A_DAY", str(_MOST_OF_A_DAY))
+
+#: The same of the item that the reporter had last, if they have it still or have reported it, without those planned
+#: for a colleague.
+GOING_ON = BUNDLED.replace(
+    "l.id = ANY(CAST(:items AS bigint[]))",
+    "l.id = (SELECT c.item_id FROM (SELECT item_id, ended_at, end_reason FROM claim WHERE reporter_id = :reporter"
+    " ORDER BY id DESC LIMIT 1) c WHERE c.ended_at IS NULL OR c.end_reason = 'reported')",
+).replace("ORDER BY r.due_at", f"AND {_UNASSIGNED}\nORDER BY r.due_at")
+
+#: How urgent a reading is.
+WAITING = """
+SELECT r.due_at, r.reporting_minutes, i.urgency FROM reading r JOIN item i ON i.id = r.item_id WHERE r.id = :id
+"""

@@ -7,7 +7,7 @@ nothing else. It must not price anything: pay follows from the event.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -21,18 +21,20 @@ from allocation.scope import Level
 from allocation.workforce import lock_reporter, work_of_item
 from worklist import audit
 from worklist.alerting import raise_alerts
-from worklist.alerts import AlertKind
+from worklist.alerts import OF_REPORTS, AlertKind
 from worklist.catalogue import rules_in_force
 from worklist.clock import now
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.claims import item_exclusion, report, report_text
 from worklist.db.tables.work import reading
+from worklist.discrepancies import ask_for_statement, judge_discrepancy
 from worklist.doubts import open_doubt
 from worklist.home_clock import ReportedSource, stop_clock, waits_for_home
 from worklist.intake.completion import hold_cut, work_out
 from worklist.item import Move
 from worklist.moves import append_item_event, make_move
-from worklist.reading import ClaimEnd, Purpose, ReadingState, ReportStatus
+from worklist.reading import ClaimEnd, Discrepancy, Purpose, ReadingState, ReportStatus
+from worklist.recalled_alerts import settle_alerts_of_recalled
 from worklist.valuation import reading_minutes
 
 
@@ -46,26 +48,31 @@ class StillArriving(RuntimeError):
         )
 
 
-#: Flags that a report may carry (Academy of Medical Royal Colleges and RCR, 2022).
-ALERTS = tuple(kind.value for kind in AlertKind)
+#: Flags that a report may carry.
+ALERTS = tuple(kind.value for kind in OF_REPORTS)
 
 
 @dataclass(frozen=True, slots=True)
 class ReportGiven:
     """What a reporter sends; `text` None where the words are written in the home RIS.
 
-    `at_home_since` (aware) is since when the home RIS has it, where it was the RIS that told of it.
+    `at_home_since` (aware) is since when the home RIS has it, where it was the RIS that told of it. `discrepancy` is
+    what a verified report changes of the one that went out before it; None: not stated.
     """
 
     status: ReportStatus
     text: str | None = None
     alerts: tuple[str, ...] = ()
     at_home_since: datetime | None = None
+    discrepancy: Discrepancy | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReportFiled:
-    """What became of it. `superseded` says why it was only kept; `repeated` that it stood already."""
+    """What became of it. `superseded` says why it was only kept; `repeated` that it stood already.
+
+    `discrepancy` is what it changes of the report that went out before; None: nothing did, or nobody has said it.
+    """
 
     report_id: int
     status: ReportStatus
@@ -73,6 +80,7 @@ class ReportFiled:
     check_needed: bool = False
     repeated: bool = False
     superseded: ClaimSuperseded | None = None
+    discrepancy: Discrepancy | None = None
 
 
 def file_report(
@@ -88,6 +96,8 @@ def file_report(
         If the reporter may not report this (any more), or not with this status.
     StillArriving
         If it is to be verified and its images still come (docs/decisions/0016-completeness-as-policy.md).
+    NothingWentOut
+        If it states a discrepancy and no report went out before it.
     """
     if given.status is ReportStatus.PRELIMINARY:
         hold_cut(connection)  # the check has a due time of its own, which is worked out
@@ -109,17 +119,25 @@ def file_report(
     _require(verdict, given, held)
     if held.item.arriving and given.status is ReportStatus.VERIFIED:
         raise StillArriving(held.item.id)
+    if given.status is ReportStatus.VERIFIED:
+        found = judge_discrepancy(connection, held.item.id, given.discrepancy, given.text)
+        given = replace(given, discrepancy=found)
     report_id = _write(connection, held, given, superseded=False)
+    detail = {
+        "claim": claim_id,
+        "report": report_id,
+        "alerts": sorted(given.alerts),
+        "discrepancy": given.discrepancy,
+    }
+    if given.status is ReportStatus.VERIFIED:
+        settled = settle_alerts_of_recalled(connection, held.item, report_id, _alert_kinds(given), by=actor)
+        detail["alerts_settled"] = settled
+        if given.discrepancy is None:
+            ask_for_statement(connection, held.item, report_id, reporter_id)
     check_needed = verdict.level is Level.TRAINEE
     _move(connection, actor, held, given, report_id, check_needed=check_needed)
-    audit.append(
-        connection,
-        actor,
-        f"report {given.status.value}",
-        items=[held.item.id],
-        detail={"claim": claim_id, "report": report_id, "alerts": sorted(given.alerts)},
-    )
-    return ReportFiled(report_id, given.status, held.item.id, check_needed=check_needed)
+    audit.append(connection, actor, f"report {given.status.value}", items=[held.item.id], detail=detail)
+    return ReportFiled(report_id, given.status, held.item.id, check_needed=check_needed, discrepancy=given.discrepancy)
 
 
 def _require(verdict: Verdict, given: ReportGiven, held: Held) -> None:
@@ -146,6 +164,7 @@ def _move(
         "reporter": held.claim.reporter_id,
         "purpose": held.reading.purpose,
         "alerts": sorted(given.alerts),
+        "discrepancy": given.discrepancy,
     }
     if given.status is ReportStatus.VERIFIED:
         _finish(connection, held)
@@ -214,11 +233,13 @@ def _write(connection: Connection, held: Held, given: ReportGiven, *, superseded
                 status=given.status.value,
                 superseded=superseded,
                 alerts=sorted(given.alerts),
+                discrepancy=given.discrepancy,
             )
             .returning(report.c.id)
         ).scalar_one()
     )
-    raise_alerts(connection, held.item, report_id, given.alerts)  # also of a superseded one: it is about the patient
+    # Also of a superseded one: it is about the patient.
+    raise_alerts(connection, held.item, report_id, _alert_kinds(given))
     if given.text is not None:
         connection.execute(
             insert(report_text).values(
@@ -226,6 +247,11 @@ def _write(connection: Connection, held: Held, given: ReportGiven, *, superseded
             )
         )
     return report_id
+
+
+def _alert_kinds(given: ReportGiven) -> tuple[str, ...]:
+    changed = (AlertKind.MATERIAL_CHANGE.value,) if given.discrepancy is Discrepancy.MATERIAL else ()
+    return (*given.alerts, *changed)
 
 
 def _keep_superseded(connection: Connection, actor: str, held: Held, given: ReportGiven, why: str) -> ReportFiled:
@@ -249,20 +275,23 @@ def _keep_superseded(connection: Connection, actor: str, held: Held, given: Repo
 
 
 def _already_filed(connection: Connection, held: Held, token: int, given: ReportGiven) -> ReportFiled | None:
-    """Recognise the same report sent again: same claim, token, status and words."""
+    """Recognise the same report sent again: same claim, token, status and words, and it states nothing new."""
     if token != held.claim.token:
         return None
     rows = connection.execute(
-        select(report.c.id, report.c.superseded, report_text.c.body)
+        select(report.c.id, report.c.superseded, report.c.discrepancy, report_text.c.body)
         .outerjoin(report_text, report_text.c.report_id == report.c.id)
         .where(report.c.claim_id == held.claim.id, report.c.status == given.status.value)
         .order_by(report.c.id)
     ).all()
     for row in rows:
-        if _digest(row.body) == _digest(given.text):
+        if _digest(row.body) == _digest(given.text) and given.discrepancy in (None, row.discrepancy):
             why = why_superseded(held, token) or "another reporter has claimed the reading since"
             superseded = ClaimSuperseded(held.claim.id, why) if row.superseded else None
-            return ReportFiled(row.id, given.status, held.item.id, repeated=True, superseded=superseded)
+            stands = Discrepancy(row.discrepancy) if row.discrepancy else None
+            return ReportFiled(
+                row.id, given.status, held.item.id, repeated=True, superseded=superseded, discrepancy=stands
+            )
     return None
 
 

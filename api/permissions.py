@@ -80,6 +80,7 @@ RULES: dict[str, frozenset[Role]] = {
     "POST /items/{item_id}/take-back": _OUTSOURCES,
     "POST /items/{item_id}/cancel": _STEERS,
     "POST /items/{item_id}/recall": frozenset({_R.CLINICAL_LEAD, _R.SUPERVISOR, _R.REPORTER}),
+    "POST /items/{item_id}/discrepancy": frozenset({_R.CLINICAL_LEAD, _R.SUPERVISOR, _R.REPORTER}),
     "POST /items/{item_id}/priority": frozenset({_R.COORDINATOR, _R.CLINICAL_LEAD, _R.REPORTER}),
     "GET /alerts": _WORK - {_R.REPORTER},
     "POST /alerts/{alert_id}/acknowledge": frozenset({_R.COORDINATOR, _R.CLINICAL_LEAD, _R.SUPERVISOR}),

@@ -26,7 +26,8 @@ from api.dicom_web.objects import MalformedBody, TooMuch
 from api.dicom_web.sources import BoundElsewhere, UnknownSource
 from api.pacs_calls import TooManyCalls
 from hl7_listener.delivery.line import NotDead, UnknownDelivery
-from worklist.alerting import AlertAcknowledged, UnknownAlert
+from worklist.alerting import AlertAcknowledged, AlertSettled, UnknownAlert
+from worklist.discrepancies import DiscrepancyStands, NothingWentOut
 from worklist.exam_mappings import ExamNotInForce, UnknownException, UnknownTrust
 from worklist.item import ForbiddenMove
 from worklist.life import AccessionMissing, PriorityStands
@@ -52,6 +53,9 @@ KNOWN: dict[type[Exception], tuple[int, str, str]] = {
     UnknownClaim: (404, "unknown-claim", "No such claim"),
     UnknownAlert: (404, "unknown-alert", "No such alert"),
     AlertAcknowledged: (409, "alert-acknowledged", "Acknowledged already"),
+    AlertSettled: (409, "alert-settled", "Settled by another report"),
+    NothingWentOut: (422, "nothing-went-out", "No report went out before"),
+    DiscrepancyStands: (409, "discrepancy-stands", "Stated already"),
     UnknownReporter: (404, "unknown-reporter", "No such reporter"),
     UnknownSession: (422, "unknown-session", "No such session, or not now"),
     UnknownDelivery: (404, "unknown-delivery", "No such message to a home RIS"),

@@ -15,12 +15,18 @@ from worklist.span import Span, ends_at
 
 
 class AlertKind(StrEnum):
-    """Flags that a report may carry (Academy of Medical Royal Colleges and RCR, 2022)."""
+    """What somebody must acknowledge: flags of a report, and what became of a report that had gone out."""
 
     CRITICAL = "critical"
     URGENT = "urgent"
     CANCER = "cancer"  # new, or a new recurrence; not a progression
     UNEXPECTED_SIGNIFICANT = "unexpected-significant"
+    MATERIAL_CHANGE = "material-change"  # the verified report says something else than what went out before it
+    REPORT_RECALLED = "report-recalled"  # what was acknowledged is of a report that was taken back since
+
+
+#: Flags that a report may carry (Academy of Medical Royal Colleges and RCR, 2022); what happens raises the others.
+OF_REPORTS = (AlertKind.CRITICAL, AlertKind.URGENT, AlertKind.CANCER, AlertKind.UNEXPECTED_SIGNIFICANT)
 
 
 def acknowledge_by(

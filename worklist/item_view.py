@@ -91,7 +91,8 @@ class ItemView:
     `reported_at` is when a final report was available at home, `reported_source` what says so; `home_locks` is what
     the home RIS does about an item that is read here, None where there is no home RIS.
     `patient` and `order` None: not for this viewer, or there is no order. `arriving`: its images still come, whether or
-    not it is offered already. `completed_by` says what made its last study complete.
+    not it is offered already. `completed_by` says what made its last study complete, `target_rule` which rule makes it
+    due at `due_at`.
     """
 
     id: int
@@ -121,6 +122,7 @@ class ItemView:
     not_offered_rule: str | None
     not_offered_reason: str | None
     state_reason: str | None
+    target_rule: str | None
     exceptions: tuple[ExceptionView, ...]
     pauses: tuple[PauseView, ...]
     patient: PatientView | None
@@ -310,6 +312,7 @@ def _view(
         not_offered_rule=row.not_offered_rule,
         not_offered_reason=row.not_offered_reason,
         state_reason=row.state_reason,
+        target_rule=row.target_rule,
         exceptions=tuple(exceptions),
         pauses=tuple(pauses),
         patient=PatientView(

@@ -46,3 +46,11 @@ class ReportStatus(StrEnum):
     PRELIMINARY = "preliminary"
     VERIFIED = "verified"
     ADDENDUM = "addendum"
+
+
+class Discrepancy(StrEnum):
+    """What a verified report changes of the one that went out before it, as who verified it says."""
+
+    NONE = "none"
+    MINOR = "minor"  # nothing that the requester would do otherwise
+    MATERIAL = "material"  # the requester may have to do otherwise: they are alerted

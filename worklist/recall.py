@@ -20,13 +20,14 @@ from worklist.item import ForbiddenMove, ItemState, Move
 from worklist.moves import lock_item, make_move
 from worklist.reading import Purpose, ReadingState, ReportStatus
 from worklist.reasons import ReasonedAct
+from worklist.recalled_alerts import note_recall
 
 
 def recall(connection: Connection, actor: str, item_id: int, reason: str, note: str | None = None) -> None:
     """Take back the verified report of an item, with its addenda; the caller commits.
 
     The item waits again, under its first due time, and is counted so. Who read it may amend it: that they have
-    read it bars nobody any longer; a conflict of interest does.
+    read it bars nobody any longer; a conflict of interest does. Its alerts: `worklist.recalled_alerts`.
 
     Raises
     ------
@@ -49,6 +50,7 @@ def recall(connection: Connection, actor: str, item_id: int, reason: str, note: 
     if all(one.status != ReportStatus.VERIFIED for one in recalled):
         raise ForbiddenMove(ItemState(row.state), Move.RECALLED)  # an addendum to a report of the home RIS
     report_ids = sorted(one.id for one in recalled)
+    newest = max(one.id for one in recalled if one.status == ReportStatus.VERIFIED)
     dimensions = {"by": "person", "reason": reason, "reports": report_ids}
     row = make_move(
         connection,
@@ -64,6 +66,7 @@ def recall(connection: Connection, actor: str, item_id: int, reason: str, note: 
         delete(item_exclusion).where(item_exclusion.c.item_id == item_id, item_exclusion.c.kind == "has-read")
     )
     _open_amendment(connection, row)
+    note_recall(connection, row, report_ids, newest)
     connection.execute(
         insert(item_act).values(
             item_id=row.id,

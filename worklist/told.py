@@ -73,7 +73,9 @@ _ENDED = frozenset(
         Move.NOT_OFFERED,
     )
 )
-_REPORTED = frozenset({Move.REPORTED_PRELIMINARY.value, Move.VERIFIED.value, Move.ADDED_TO.value})
+#: Of a report that was told already: what it changed materially was stated later, and goes with it again.
+MATERIAL_CHANGE = "report.material-change"
+_REPORTED = frozenset({Move.REPORTED_PRELIMINARY.value, Move.VERIFIED.value, Move.ADDED_TO.value, MATERIAL_CHANGE})
 #: Kinds of events that a home RIS may have to be told of: of no other need anything be read.
 MAY_BE_TOLD = _TAKEN | _GIVEN_BACK | _OPENED | _ENDED | _REPORTED
 

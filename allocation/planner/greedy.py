@@ -80,7 +80,8 @@ def _cost(reading: WaitingReading, session: ReportingSession, worker: Worker, st
 
 def _why(reading: WaitingReading, session: ReportingSession, worker: Worker, able: int) -> str:
     fit = "your subspecialty" if reading.subspecialty in worker.subspecialties else "within your scope"
-    return f"{fit}; {able} in the network may read it; {session.kind.value.replace('_', '-')} session"
+    needed = "; due when a clinic or meeting needs it" if reading.needed_by else ""
+    return f"{fit}; {able} in the network may read it; {session.kind.value.replace('_', '-')} session{needed}"
 
 
 def _why_not(able: list[Worker], reading: WaitingReading, problem: Problem) -> str:

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from allocation.session import ReportingSession
 
 
 @dataclass(frozen=True, slots=True)
 class WaitingReading:
-    """A free reading; `subspecialty` is that of its longest exam, None where nothing is mapped."""
+    """A free reading; `subspecialty` is that of its longest exam, None where nothing is mapped.
+
+    Readings of one `bundle` are of one patient and day (None: of no known day). `needed_by` says that `due_at` is when
+    a clinic or meeting needs the report.
+    """
 
     id: int
     item_id: int
@@ -28,6 +32,8 @@ class WaitingReading:
     due_at: datetime
     minutes: float
     excluded_reporters: frozenset[int] = frozenset()
+    bundle: tuple[int, date] | None = None
+    needed_by: bool = False
 
 
 @dataclass(frozen=True, slots=True)

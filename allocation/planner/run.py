@@ -16,12 +16,14 @@ from sqlalchemy import Connection, Engine, delete, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from allocation.claims import session_of
+from allocation.planner.bundles import keep_together
 from allocation.planner.problem import Plan, Problem, WaitingReading, Worker
 from allocation.workforce import index_new_profiles
 from worklist import events
 from worklist.clock import now
 from worklist.db.tables.claims import assignment, plan_run
 from worklist.db.tables.people import reporter, reporter_profile, reporter_trust, reporting_session
+from worklist.turnaround import NEEDED_BY_RULE_ID
 
 #: Held while a plan is made; other allocators stand by.
 _PLANNER_LOCK = 7223007
@@ -71,7 +73,7 @@ def replan(engine: Engine, solve: Solve, *, solver: str) -> PlanRun | None:
             return None
         index_new_profiles(connection)
         problem = read_problem(connection)
-        found = solve(problem)
+        found = keep_together(problem, solve(problem))
         changed = _write(connection, found)
         run = PlanRun(len(problem.readings), len(found.assigned), changed, time.perf_counter() - started)
         if changed or not _found_before(connection, run, found):
@@ -136,6 +138,8 @@ def read_problem(connection: Connection) -> Problem:
             row.due_at,
             float(row.reporting_minutes),
             frozenset(excluded[row.item_id]),
+            None if row.exam_date is None else (row.patient_id, row.exam_date),
+            row.target_rule == NEEDED_BY_RULE_ID,
         )
         for row in connection.execute(_WAITING)
     )
@@ -211,7 +215,7 @@ _EXCLUSIONS = text(
 _WAITING = text(
     """
     SELECT r.id, r.item_id, r.profile_id, r.trust_ods, p.ionising, i.modality, r.purpose, r.for_radiologist,
-           r.due_at, r.reporting_minutes,
+           r.due_at, r.reporting_minutes, i.patient_id, i.exam_date, i.target_rule,
            (SELECT e.subspecialty FROM item_exam ie JOIN exam e ON e.code = ie.exam_code
             WHERE ie.item_id = r.item_id
             ORDER BY coalesce(ie.reporting_minutes, e.reporting_minutes) DESC NULLS LAST, e.code

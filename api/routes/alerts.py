@@ -20,7 +20,7 @@ router = APIRouter(tags=["alerts"])
 def alerts(
     act: Permitted,
     kind: AlertKind | None = None,
-    acknowledged: Annotated[bool, Query(description="also those that were acknowledged")] = False,
+    acknowledged: Annotated[bool, Query(description="also those that were acknowledged or settled")] = False,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> AlertPage:
     """List alerts that wait to be acknowledged, the most pressing first."""

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from allocation import leases
 from allocation.claims import Wish, claim_reading
-from allocation.offered import held_by
+from allocation.offered import bundle_of, held_by
 from allocation.reports import ReportGiven, file_report
 from allocation.workforce import load_reporters
 from api.acts import Permitted
@@ -31,7 +31,8 @@ def claim(act: Permitted, body: ClaimWish) -> Response:
         )
         if made is None:
             return 204, None
-        return 201, claim_of(made, body.session_id, read_items(connection, [made.item_id])[0])
+        bundle = bundle_of(connection, act.reporter_id, made.item_id, made.session_id)
+        return 201, claim_of(made, body.session_id, read_items(connection, [made.item_id])[0], bundle)
 
     return act.once(do, body)
 
@@ -95,7 +96,7 @@ def refer(act: Permitted, claim_id: int, body: Refer) -> Response:
 @router.post("/{claim_id}/report", response_model=Filed)
 def report(act: Permitted, claim_id: int, body: Report) -> Response:
     """Give a report under the claim. Under a superseded claim it is kept for a person, and 409 says so."""
-    given = ReportGiven(body.status, body.text, tuple(body.alerts))
+    given = ReportGiven(body.status, body.text, tuple(body.alerts), discrepancy=body.discrepancy)
 
     def do(connection: Connection) -> tuple[int, Any]:
         filed = file_report(connection, act.principal.name, act.reporter_id, claim_id, body.token, given)
@@ -113,6 +114,7 @@ def report(act: Permitted, claim_id: int, body: Report) -> Response:
             status=filed.status,
             check_needed=filed.check_needed,
             repeated=filed.repeated,
+            discrepancy=filed.discrepancy,
         )
 
     return act.once(do, body)

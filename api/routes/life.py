@@ -12,10 +12,11 @@ from allocation.offered import holds, on_duty
 from allocation.workforce import load_item_row
 from api.acts import Act, Permitted, rule_of
 from api.permissions import Role
-from api.schemas.life import Noted, Priority, Reasoned
+from api.schemas.life import Changed, Noted, Priority, Reasoned
 from api.schemas.work import Item, item_of
 from worklist import life
 from worklist.act_reasons import reasons_for
+from worklist.discrepancies import state_discrepancy
 from worklist.item_view import read_items
 from worklist.moves import UnknownItem
 from worklist.reasons import ReasonedAct
@@ -85,6 +86,16 @@ def recall_report(act: Permitted, item_id: int, body: Reasoned) -> Response:
 
     def do(connection: Connection) -> None:
         recall(connection, act.principal.name, item_id, body.reason, body.note)
+
+    return _act(act, item_id, body, do, or_reporter=reported_by)
+
+
+@router.post("/items/{item_id}/discrepancy", response_model=Item)
+def discrepancy(act: Permitted, item_id: int, body: Changed) -> Response:
+    """Say of a verified report what it changed of the one that went out before; a reporter says so of their own."""
+
+    def do(connection: Connection) -> None:
+        state_discrepancy(connection, act.principal.name, item_id, body.discrepancy, body.note)
 
     return _act(act, item_id, body, do, or_reporter=reported_by)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from sqlalchemy import Connection
 
 from allocation.eligibility import judge
-from allocation.offered import holds, may_open, offered_to, on_duty
+from allocation.offered import bundle_of, holds, may_open, offered_to, on_duty
 from allocation.workforce import load_item_row, load_reporters, trusts_of, work_of_item
 from api.acts import Act, Permitted
 from api.cursors import read_cursor, write_cursor
@@ -16,12 +17,13 @@ from api.permissions import Role
 from api.problems import Problem
 from api.schemas.work import Accession, Classify, Complete, Item, ItemPage, QuietFeed, item_of
 from worklist import audit
+from worklist.bundles import bundles_of
 from worklist.clock import now
 from worklist.doubts import list_doubts
 from worklist.feeds import quiet_feeds
 from worklist.intake.item_facts import PERSON
 from worklist.item import UNREPORTED, ItemState
-from worklist.item_view import Page, list_item_ids, read_items
+from worklist.item_view import ItemView, Page, list_item_ids, read_items
 from worklist.moves import UnknownItem
 from worklist.settle import classify, complete, give_accession
 
@@ -78,10 +80,11 @@ def worklist(
         views = read_items(connection, ids[:limit])
         quiet = _quiet(connection, None, trusts)
         seen = [view.id for view in views if view.patient is not None]
+        bundles = bundles_of(connection, seen)
         audit.append(connection, act.principal.name, "worklist read", items=seen, detail={"listed": len(views)})
     more = views[-1] if len(ids) > limit else None
     return ItemPage(
-        items=[item_of(view) for view in views],
+        items=[item_of(view, bundle=bundles.get(view.id, ())) for view in views],
         next_cursor=write_cursor(more.due_at, more.id) if more else None,
         quiet_feeds=quiet,
     )
@@ -94,6 +97,7 @@ def item(act: Permitted, item_id: int) -> Item:
         views = read_items(connection, [item_id])
         if not views or not may_see(act, connection, item_id, views[0].trust):
             raise UnknownItem(item_id)
+        bundle = _bundle(act, connection, views[0])
         audit.append(
             connection,
             act.principal.name,
@@ -101,7 +105,7 @@ def item(act: Permitted, item_id: int) -> Item:
             items=[item_id],
             detail={"patient": views[0].patient is not None},
         )
-    return item_of(views[0])
+    return item_of(views[0], bundle=bundle)
 
 
 @router.get("/items/{item_id}/eligibility")
@@ -202,6 +206,15 @@ def _reporters_list(act: Act, filters: Page) -> ItemPage:
         quiet = _quiet(connection, trusts_of(connection, act.reporter_id), filters.trust)
         audit.append(connection, act.principal.name, "worklist read", items=seen, detail={"listed": len(shown)})
     return ItemPage(items=[item_of(views[one.item_id], one) for one in shown], quiet_feeds=quiet)
+
+
+def _bundle(act: Act, connection: Connection, view: ItemView) -> Sequence[int]:
+    """Give what else waits of an item's patient and day, to those who see the patient; to a reporter what is theirs."""
+    if view.patient is None:
+        return ()
+    if act.principal.sees_trust(view.trust):
+        return bundles_of(connection, [view.id]).get(view.id, ())
+    return [one.item_id for one in bundle_of(connection, act.reporter_id, view.id)]
 
 
 def _quiet(connection: Connection, trusts: frozenset[str] | None, wanted: str | None) -> list[QuietFeed]:

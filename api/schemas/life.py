@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from api.schemas.work import Body, Words
+from worklist.reading import Discrepancy
 from worklist.turnaround import Urgency
 
 Reason = Annotated[
@@ -25,6 +26,12 @@ class Noted(Body):
     """What undoes another act needs no reason; the note stays private."""
 
     note: Words = ""
+
+
+class Changed(Noted):
+    """What the verified report changed of the one that went out before; `material` alerts the requester."""
+
+    discrepancy: Discrepancy
 
 
 class Priority(Reasoned):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from allocation.claims import Claimed
 from allocation.leases import SkipReason
@@ -13,7 +14,7 @@ from allocation.offered import Offered
 from worklist.feeds import FeedKind
 from worklist.home_clock import ReportedSource
 from worklist.item_view import ItemView
-from worklist.reading import Purpose, ReportStatus
+from worklist.reading import Discrepancy, Purpose, ReportStatus
 from worklist.settle import CompletionReason
 from worklist.told import Locks
 
@@ -135,8 +136,14 @@ class Item(BaseModel):
     not_offered_rule: str | None = Field(description="the rule that keeps it from network reporting, without a clock")
     not_offered_reason: str | None
     state_reason: str | None = Field(description="why a person brought it into this state")
+    target_rule: str | None = Field(description="the target that makes it due then, or `needed-by`: clinic or meeting")
     exceptions: list[ItemException]
     pauses: list[Pause]
+    bundle: list[int] = Field(
+        default=[],
+        description="in lists and where one item is read: what else waits of the same patient and day; of it, to a"
+        " reporter, what they hold or may claim",
+    )
     patient: Patient | None = None
     order: Order | None = None
     offer: Offer | None = None
@@ -172,8 +179,17 @@ class ClaimWish(Body):
     purpose: Purpose | None = None
 
 
+class Bundled(BaseModel):
+    """What else waits of the same patient and day, and is yours to claim next."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    item_id: int
+    purpose: Purpose
+
+
 class Claim(BaseModel):
-    """A claim: carry `token` in every act on it."""
+    """A claim: carry `token` in every act on it. The next claim goes on with the `bundle` where nothing presses."""
 
     claim_id: int
     token: int
@@ -183,6 +199,7 @@ class Claim(BaseModel):
     session_id: str | None
     why: list[str]
     item: Item
+    bundle: list[Bundled] = []
 
 
 class Token(Body):
@@ -210,6 +227,17 @@ class Report(Token):
     status: ReportStatus
     text: Annotated[str, StringConstraints(max_length=100_000)] | None = None
     alerts: Annotated[list[Alert], Field(max_length=4)] = []
+    discrepancy: Discrepancy | None = Field(
+        default=None,
+        description="what a verified report changes of the preliminary or recalled one that went out before it;"
+        " `material` alerts the requester",
+    )
+
+    @model_validator(mode="after")
+    def _changes_as_verified(self) -> Self:
+        if self.discrepancy is not None and self.status is not ReportStatus.VERIFIED:
+            raise ValueError("`discrepancy` goes with a verified report")
+        return self
 
 
 class Renewed(BaseModel):
@@ -227,6 +255,7 @@ class Filed(BaseModel):
     status: ReportStatus
     check_needed: bool
     repeated: bool
+    discrepancy: Discrepancy | None = Field(description="null: no report went out before it, or nobody has said it")
 
 
 class Classify(Body):
@@ -257,9 +286,10 @@ class Accession(Body):
     ]
 
 
-def item_of(view: ItemView, offer: Offered | None = None) -> Item:
-    """Render an item as people see it."""
+def item_of(view: ItemView, offer: Offered | None = None, bundle: Iterable[int] = ()) -> Item:
+    """Render an item as people see it, with what else waits of its patient and day."""
     item = Item.model_validate(view)
+    item.bundle = list(bundle if offer is None else offer.bundle)
     if offer is not None:
         item.offer = Offer(
             purpose=Purpose(offer.purpose),
@@ -273,8 +303,8 @@ def item_of(view: ItemView, offer: Offered | None = None) -> Item:
     return item
 
 
-def claim_of(made: Claimed, session_code: str | None, view: ItemView) -> Claim:
-    """Render a claim with its item."""
+def claim_of(made: Claimed, session_code: str | None, view: ItemView, bundle: Iterable[Offered]) -> Claim:
+    """Render a claim with its item and what it may go on with."""
     return Claim(
         claim_id=made.claim_id,
         token=made.token,
@@ -284,4 +314,5 @@ def claim_of(made: Claimed, session_code: str | None, view: ItemView) -> Claim:
         session_id=session_code,
         why=list(made.why),
         item=item_of(view),
+        bundle=[Bundled.model_validate(one) for one in bundle],
     )

@@ -12,13 +12,14 @@ from sqlalchemy import Connection, Row, select
 from hl7_listener.delivery.line import Taken
 from hl7_listener.delivery.writing import Exam, Patient, Person, Telling, Words
 from worklist import audit
+from worklist.alerts import AlertKind
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.catalogue import exam_as_sent
 from worklist.db.tables.claims import report, report_text
 from worklist.db.tables.network import exam
 from worklist.db.tables.people import registration, reporter
 from worklist.db.tables.work import item, item_exam, item_order, order_identity, patient
-from worklist.reading import ReportStatus
+from worklist.reading import Discrepancy, ReportStatus
 from worklist.told import Notice
 
 
@@ -65,7 +66,7 @@ def read_telling(connection: Connection, taken: Taken) -> Telling | None:
         stood_at=given.received_at if given is not None else None,
         report_id=taken.report_id,
         words=_words(connection, taken, given),
-        alerts=tuple(given.alerts) if given is not None else (),
+        alerts=_alerts(given),
         amends=given is not None and _amends(connection, given),
     )
     audit.append(
@@ -82,6 +83,14 @@ def _report(connection: Connection, taken: Taken) -> Row[Any] | None:
     if taken.report_id is None:
         return None
     return connection.execute(select(report).where(report.c.id == taken.report_id)).one()
+
+
+def _alerts(given: Row[Any] | None) -> tuple[str, ...]:
+    """Give what a report alerts to, and that it changed what had gone out, where it did so materially."""
+    if given is None:
+        return ()
+    changed = (AlertKind.MATERIAL_CHANGE.value,) if given.discrepancy == Discrepancy.MATERIAL else ()
+    return (*given.alerts, *changed)
 
 
 def _amends(connection: Connection, given: Row[Any]) -> bool:

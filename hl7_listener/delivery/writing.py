@@ -12,6 +12,7 @@ from datetime import date, datetime
 
 from hl7_listener.delivery.wording import Wording
 from hl7_listener.header import codec_of
+from worklist.alerts import AlertKind
 from worklist.local_time import LONDON
 from worklist.reading import ReportStatus
 from worklist.told import Notice
@@ -22,6 +23,9 @@ _LINES = re.compile(r"\r\n|\r|\n")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 #: Result status (HL7 table 0123, OBX-11: 0085) by the standing of a report.
 _STATUSES = {ReportStatus.PRELIMINARY: "P", ReportStatus.VERIFIED: "F", ReportStatus.ADDENDUM: "C"}
+
+#: What an alert says whose code alone does not.
+_IN_WORDS = {AlertKind.MATERIAL_CHANGE.value: "Materially changed since the report that went out before"}
 
 #: Alternate identifier of an observation (CE.4 to CE.6) that holds an addendum.
 _ADDENDUM = "^ADT^Addendum^RADPOOL"
@@ -162,7 +166,9 @@ def _order(telling: Telling, wording: Wording) -> list[str]:
         instant(telling.made_at),
     )
     result = _status(telling, telling.status) if telling.notice is Notice.REPORTED and telling.status else ""
-    return [common, *(_request(number, telling, exam, wording, result) for number, exam in _numbered(telling.exams))]
+    requests = [_request(number, telling, exam, wording, result) for number, exam in _numbered(telling.exams)]
+    alerts = _observations(telling, _alerts(telling)) if result else []
+    return [common, requests[0], *alerts, *requests[1:]]
 
 
 def _report(telling: Telling, wording: Wording) -> list[str]:
@@ -225,7 +231,7 @@ _Value = tuple[str, str, str, ReportStatus]
 
 
 def _values(telling: Telling, exam: Exam, wording: Wording) -> list[_Value]:
-    """Give the words: one formatted value each, or one line of text each, as the RIS takes them; and the alerts."""
+    """Give the words: one formatted value each, or one line of text each, as the RIS takes them; then the alerts."""
     assert telling.status is not None
     words: list[_Value] = [
         (
@@ -237,11 +243,20 @@ def _values(telling: Telling, exam: Exam, wording: Wording) -> list[_Value]:
         for one in telling.words
         for part in _parts(one.body, wording)
     ]
-    alerts = [
-        ("CE", "ALERT^Alert^RADPOOL", f"{escaped(alert)}^{escaped(alert)}^RADPOOL", telling.status)
+    return [*words, *_alerts(telling)]
+
+
+def _alerts(telling: Telling) -> list[_Value]:
+    assert telling.status is not None
+    return [
+        (
+            "CE",
+            "ALERT^Alert^RADPOOL",
+            f"{escaped(alert)}^{_IN_WORDS.get(alert, escaped(alert))}^RADPOOL",
+            telling.status,
+        )
         for alert in telling.alerts
     ]
-    return [*words, *alerts]
 
 
 def _observations(telling: Telling, values: Sequence[_Value]) -> list[str]:

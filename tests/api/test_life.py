@@ -108,3 +108,31 @@ def test_the_same_act_under_one_key_is_done_once(api: Served) -> None:
     again = client.post(f"/items/{item_id}/hold", json=HOLD, headers=headers)
     assert (first.status_code, again.status_code, again.json()) == (200, 200, first.json())
     assert api.database.count("SELECT count(*) FROM item_act") == 1
+
+
+def test_what_a_check_changed_is_stated_with_the_report_or_after_it(api: Served) -> None:
+    item_id = arrive(api.database)
+    draft = {"status": "preliminary", "text": "words"}
+    trainee = claim(api, "tran")
+    told = assert_problem(act(api, "tran", trainee, "report", **draft, discrepancy="none"), 422, "invalid-request")
+    assert "discrepancy" in told["detail"]
+    assert act(api, "tran", trainee, "report", **draft).json()["discrepancy"] is None
+    answered = act(api, "reed", claim(api, "reed"), "report", status="verified", text="others", discrepancy="minor")
+    assert answered.json()["discrepancy"] == "minor"
+    path, body = f"/items/{item_id}/discrepancy", {"discrepancy": "material"}
+    assert_problem(api.reporter("hart").post(path, json=body), 404, "unknown-item")
+    assert_problem(api.as_(Role.CLINICAL_LEAD, trust="RXB").post(path, json=body), 404, "unknown-item")
+    assert api.reporter("reed").post(path, json=body).status_code == 200
+    assert_problem(post(api, Role.SUPERVISOR, path, **body), 409, "discrepancy-stands")
+    [alert] = api.manager("RXA").get("/alerts").json()["alerts"]
+    assert (alert["kind"], alert["item_id"]) == ("material-change", item_id)
+
+
+def test_without_a_report_that_went_out_nothing_was_changed(api: Served) -> None:
+    item_id = arrive(api.database)
+    held = claim(api, "reed")
+    first = act(api, "reed", held, "report", status="verified", text="words", discrepancy="none")
+    assert_problem(first, 422, "nothing-went-out")
+    assert act(api, "reed", held, "report", status="verified", text="words").status_code == 200
+    stated = post(api, Role.SUPERVISOR, f"/items/{item_id}/discrepancy", discrepancy="none")
+    assert_problem(stated, 422, "nothing-went-out")

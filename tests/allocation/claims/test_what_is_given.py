@@ -44,7 +44,8 @@ class TestWhatIsGiven:
     def test_what_is_assigned_comes_before_what_is_more_urgent_and_in_the_order_of_the_plan(
         self, network: Database
     ) -> None:
-        late, later, urgent = arrive(network), arrive(network), arrive(network, service="Emergency Department")
+        late, later = (arrive(network, patient=patient_called(name)) for name in ("Late", "Later"))
+        urgent = arrive(network, patient=patient_called("Urgent"), service="Emergency Department")
         assign(network, later, "hart", rank=1)
         assign(network, late, "hart", rank=2)
         found = [claimed_by(network, "hart") for _ in range(3)]

@@ -29,7 +29,8 @@ from tests.hl7_listener.delivery.telling import (
     put_in_line,
     verify,
 )
-from worklist.reading import ReportStatus
+from worklist.discrepancies import state_discrepancy
+from worklist.reading import Discrepancy, ReportStatus
 from worklist.sequencer import sequence
 
 PATIENT = patient_called("Okafor")
@@ -51,6 +52,42 @@ def test_a_report_reaches_its_ris_with_its_patient_its_accession_and_its_words(n
     assert by_name["OBR"][32] == f"{_registration_of(network, 'hart')}&{_name_of(network, 'hart')}"
     assert [segment[5] for segment in message if segment[0] == "OBX"] == ["No fracture.", "critical^critical^RADPOOL"]
     assert item_row(network, item_id).reported_source == "acknowledged"
+
+
+def test_a_preliminary_report_goes_out_at_once_marked_and_its_check_says_that_it_changed(network: Database) -> None:
+    with home_ris() as ris:
+        at_home(network, ris.port)
+        item_id = arrive(network)
+        report(network, "tran", claimed_by(network, "tran"), ReportGiven(ReportStatus.PRELIMINARY, "No fracture."))
+        assert deliver(network) == 1
+        assert item_row(network, item_id).reported_at is None
+        changed = ReportGiven(ReportStatus.VERIFIED, "A fracture.", discrepancy=Discrepancy.MATERIAL)
+        report(network, "reed", claimed_by(network, "reed"), changed)
+        assert deliver(network) == 1
+    first, second = ([one for one in message if one[0] in ("OBR", "OBX")] for message in ris.taken)
+    assert [(one[5], one[11]) for one in first[1:]] == [("No fracture.", "P")]
+    assert first[0][25] == "P"
+    assert [one[5].split("^")[0] for one in second[1:]] == ["A fracture.", "material-change"]
+    assert second[0][25] == "F"
+    assert item_row(network, item_id).reported_source == "acknowledged"
+
+
+@pytest.mark.parametrize(("words", "message"), [("A fracture.", "ORU^R01"), (None, "ORM^O01")])
+def test_a_change_that_is_stated_after_the_report_goes_out_with_it_again(
+    network: Database, words: str | None, message: str
+) -> None:
+    with home_ris() as ris:
+        at_home(network, ris.port)
+        item_id = arrive(network)
+        report(network, "tran", claimed_by(network, "tran"), ReportGiven(ReportStatus.PRELIMINARY, "No fracture."))
+        report(network, "reed", claimed_by(network, "reed"), ReportGiven(ReportStatus.VERIFIED, words))
+        deliver(network)
+        with network.app.begin() as connection:
+            state_discrepancy(connection, "lead", item_id, Discrepancy.MATERIAL)
+        assert deliver(network) == 1
+    last = ris.taken[-1]
+    assert last[0][8] == message
+    assert [one[5].split("^")[0] for one in last if one[0] == "OBX"][-1] == "material-change"
 
 
 def test_an_addendum_follows_its_report_and_comes_with_it(network: Database) -> None:

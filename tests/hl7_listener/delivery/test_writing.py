@@ -90,6 +90,14 @@ def test_alerts_are_observations_of_their_own() -> None:
     assert found[-1].split("|")[2:6] == ["CE", "ALERT^Alert^RADPOOL", "2", "cancer^cancer^RADPOOL"]
 
 
+def test_a_material_change_is_told_in_words_with_the_report_and_where_the_words_are_at_home() -> None:
+    with_words = segments(telling(alerts=("material-change",)))
+    [request, alert] = segments(telling(Notice.REPORTED, words=(), alerts=("material-change",)))[3:]
+    said = "material-change^Materially changed since the report that went out before^RADPOOL"
+    assert with_words[-1].split("|")[2:6] == ["CE", "ALERT^Alert^RADPOOL", "2", said]
+    assert (request.split("|")[25], alert.split("|")[5], alert.split("|")[11]) == ("F", said, "F")
+
+
 def test_the_second_exam_of_an_accession_refers_to_the_words_of_the_first() -> None:
     exams = (Exam("CHEAD", "CT Head", "NICIP"), Exam("CNECK", "CT Neck", "NICIP"))
     found = segments(telling(exams=exams))
@@ -166,6 +174,7 @@ EVERY = [
     telling(Notice.LOCK_TAKEN, words=(), status=None, stood_at=None),
     telling(Notice.LOCK_RELEASED, words=(), status=None, stood_at=None, reporter=None),
     telling(Notice.REPORTED, words=()),
+    telling(Notice.REPORTED, words=(), alerts=("material-change",)),
     telling(Notice.RECALLED, words=(), status=None, stood_at=None),
     telling(amends=True),
 ]

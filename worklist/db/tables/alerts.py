@@ -20,9 +20,18 @@ alert = Table(
     Column("escalated_at", Instant, comment="When it was put before people because nobody had acknowledged it."),
     Column("acknowledged_at", Instant),
     Column("acknowledged_by", Text),
+    Column(
+        "settled_at", Instant, comment="When a report in place of the recalled one settled it, acknowledged or not."
+    ),
+    Column("settled_by_report_id", BigInteger, ForeignKey("report.id"), comment="Which report that was."),
     one_of("kind", [kind.value for kind in AlertKind]),
     UniqueConstraint("report_id", "kind"),
-    Index("alert_waiting_idx", "acknowledge_by", "id", postgresql_where=text("acknowledged_at IS NULL")),
+    Index(
+        "alert_waiting_idx",
+        "acknowledge_by",
+        "id",
+        postgresql_where=text("acknowledged_at IS NULL AND settled_at IS NULL"),
+    ),
     Index("alert_item_idx", "item_id"),
     comment="What a report alerts to, and who acknowledged it; no identifiers, the notes are in item_act.",
 )

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from worklist.db.tables.columns import Instant, identity, metadata, now_column, one_of, trust_column
-from worklist.reading import ClaimEnd, ReportStatus
+from worklist.reading import ClaimEnd, Discrepancy, ReportStatus
 
 claim = Table(
     "claim",
@@ -41,6 +41,7 @@ claim = Table(
     Index("claim_one_live_idx", "reading_id", unique=True, postgresql_where=text("ended_at IS NULL")),
     Index("claim_reporter_live_idx", "reporter_id", postgresql_where=text("ended_at IS NULL")),
     Index("claim_item_idx", "item_id"),
+    Index("claim_reporter_idx", "reporter_id", "id"),
     comment="A lease on a reading with its fencing token; at most one live per reading.",
 )
 
@@ -99,7 +100,9 @@ report = Table(
     Column("alerts", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     now_column("received_at"),
     Column("recalled_at", Instant, comment="Since then it no longer stands."),
+    Column("discrepancy", Text, comment="What it changes of the report that went out before it; null: not stated."),
     one_of("status", [status.value for status in ReportStatus]),
+    one_of("discrepancy", [discrepancy.value for discrepancy in Discrepancy]),
     Index("report_item_idx", "item_id"),
     comment="That a report was given, by whom and with what standing; its words are in report_text.",
 )
