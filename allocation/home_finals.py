@@ -1,8 +1,8 @@
 """Takes a home RIS's report for what it is to whoever holds the item: the end of their claim, or an interruption.
 
 A final report by the holder completes the claim, is paid as any other, and stops the clock; one by
-anybody else stands, and the holder's claim ends at once (`worklist.intake.home_reports`). It must not
-decide what a report says; its message does.
+anybody else, or of before they had it here, stands, and the holder's claim ends at once
+(`worklist.intake.home_reports`). It must not decide what a report says; its message does.
 """
 
 from __future__ import annotations
@@ -21,9 +21,16 @@ from worklist.db.tables.people import registration, reporter
 from worklist.db.tables.work import reading
 from worklist.doubts import open_doubt
 from worklist.intake.accessions import item_of_accession, lock_accession
-from worklist.intake.home_reports import HomeReport, HomeReportStatus, receive_home_report, stood_at
+from worklist.intake.home_reports import (
+    HomeReport,
+    HomeReportStatus,
+    receive_home_report,
+    stood_at,
+    was_recalled_since,
+)
 from worklist.intake.orders import Outcome
 from worklist.intake.patients import can_be_patient_of
+from worklist.local_time import CLOCK_SKEW
 from worklist.reading import ReadingState, ReportStatus
 
 
@@ -46,7 +53,10 @@ def _complete(connection: Connection, report: HomeReport, reporter_id: int) -> b
     made = None if item_id is None else _live_claim(connection, item_id, reporter_id)
     if item_id is None or made is None or not can_be_patient_of(connection, item_id, report.patient):
         return False
-    given = ReportGiven(ReportStatus.VERIFIED, at_home_since=stood_at(report, now(connection)).at)
+    stood = stood_at(report, now(connection))
+    if stood.at < made.opened_at - CLOCK_SKEW or was_recalled_since(connection, item_id, stood):
+        return False  # it is not what they were given to read here
+    given = ReportGiven(ReportStatus.VERIFIED, at_home_since=stood.at)
     actor = f"ris:{report.message.facility}"
     try:
         with connection.begin_nested():
@@ -79,10 +89,17 @@ def _reporter(connection: Connection, stated: str) -> int | None:
     return found[0] if len(found) == 1 else None
 
 
-def _live_claim(connection: Connection, item_id: int, reporter_id: int) -> Row[Any, Any] | None:
-    """Give the claim that the reporter holds on the item: a lapsed lease holds until somebody else claims."""
+def _live_claim(connection: Connection, item_id: int, reporter_id: int) -> Row[Any, Any, Any] | None:
+    """Give the claim that the reporter holds on the item: a lapsed lease holds until somebody else claims.
+
+    `opened_at` (aware UTC) is when they first claimed that reading.
+    """
+    first = claim.alias("first")
+    opened_at = select(func.min(first.c.claimed_at)).where(
+        first.c.reading_id == claim.c.reading_id, first.c.reporter_id == reporter_id
+    )
     return connection.execute(
-        select(claim.c.id, claim.c.token)
+        select(claim.c.id, claim.c.token, opened_at.scalar_subquery().label("opened_at"))
         .join(reading, reading.c.id == claim.c.reading_id)
         .where(
             claim.c.item_id == item_id,

@@ -145,7 +145,7 @@ def is_anything_due(connection: Connection, destination: str) -> bool:
 
 
 def note_answer(connection: Connection, taken: Taken, answer: Answer) -> DeliveryState:
-    """Write down what a RIS answered; an acknowledged verified report stops the item's clock."""
+    """Write down what a RIS answered; a verified report that it has taken with its words stops the item's clock."""
     view_as(connection, Viewer(trust=taken.trust))
     item_row = lock_item(connection, taken.item_id)
     row = connection.execute(select(delivery).where(delivery.c.id == taken.id).with_for_update()).one()
@@ -156,7 +156,8 @@ def note_answer(connection: Connection, taken: Taken, answer: Answer) -> Deliver
     if answer.verdict is Verdict.TAKEN:
         _end(connection, row, DeliveryState.ACKNOWLEDGED, answer.codes, by=actor)
         if row.notice in _REPORTS:
-            if _is_final(connection, row.report_id):
+            # Words that are at home it only heard of: there they are available when it sends them.
+            if row.notice == Notice.REPORT and _is_final(connection, row.report_id):
                 stop_clock(connection, item_row, None, ReportedSource.ACKNOWLEDGED, by=actor)
             _page_no_longer(connection, row.item_id, by=actor, outcome="acknowledged")
         _tell(connection, row, "delivery.acknowledged", dimensions)

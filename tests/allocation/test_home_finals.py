@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from sqlalchemy import Row, text
 from allocation.home_finals import take_home_report
 from allocation.pay.ledger import CONSUMER, post, verify_ledger
 from allocation.pay.statements import held
-from tests.allocation.claims.claiming import LEASE, claim_as, let_pass
+from tests.allocation.claims.claiming import LEASE, VERIFIED, claim_as, claimed_by, let_pass, report
 from tests.allocation.pay.earning import INSOURCED
 from tests.builders import arrive, patient_called, reporter_id
 from tests.conftest import Database
@@ -19,19 +19,21 @@ from worklist.events import consume
 from worklist.intake.home_reports import HomeReport, HomeReportStatus
 from worklist.intake.orders import Message, Outcome
 from worklist.local_time import LocalTime
+from worklist.recall import recall
 from worklist.sequencer import sequence
 
 PATIENT = patient_called("Okafor")
-STOOD_AT = datetime(2026, 6, 10, 9, 50, tzinfo=UTC)
+#: The claim was made at ten o'clock.
+STOOD_AT = datetime(2026, 6, 10, 10, 3, tzinfo=UTC)
 
 
 def final(reporter: str | None, *, status: HomeReportStatus = HomeReportStatus.FINAL, **changes: Any) -> HomeReport:
     stated: dict[str, Any] = {
-        "message": Message("RIS_A", "RXA", datetime(2026, 6, 10, 9, 58, tzinfo=UTC), "R1"),
+        "message": Message("RIS_A", "RXA", datetime(2026, 6, 10, 10, 4, tzinfo=UTC), "R1"),
         "accession_number": "000123",
         "patient": PATIENT,
         "status": status,
-        "reported_at": LocalTime("202606101050", "Europe/London", 0, "OBR-22", STOOD_AT),
+        "reported_at": LocalTime("202606101103", "Europe/London", 0, "OBR-22", STOOD_AT),
         "reporter": reporter,
     }
     return HomeReport(**{**stated, **changes})
@@ -115,6 +117,43 @@ class TestOfTheHolder:
         assert hear(claimed, final("hart", patient=patient_called("Other"))) is Outcome.KEPT_OUT
         assert the_only(claimed, "claim").ended_at is None
 
+    def test_what_stood_before_they_had_it_here_is_no_report_of_their_claim(self, claimed: Database) -> None:
+        """It was read at home, in time that is not this session's; the message of it came late."""
+        earlier = STOOD_AT - timedelta(minutes=30)
+        hear(claimed, final("hart", reported_at=LocalTime("", "Europe/London", 0, "OBR-22", earlier)))
+        row = the_only(claimed, "item")
+        assert (row.state, row.reported_at) == ("reported_elsewhere", earlier)
+        settle_pay(claimed)
+        assert claimed.count("SELECT count(*) FROM pay_line") == 0
+
+    def test_a_claim_made_anew_after_a_lapse_does_not_make_it_older(self, claimed: Database) -> None:
+        let_pass(claimed, LEASE + 1)
+        assert claim_as(claimed, reporter_id(claimed, "hart"), session_code=INSOURCED) is not None
+        hear(claimed, final("hart"))
+        assert the_only(claimed, "item").state == "verified"
+
+
+class TestOfWhatWasRecalled:
+    """The message of a recalled report, late or sent again, is no report of the amendment, and stops no clock."""
+
+    def test_it_does_not_complete_the_amendment(self, claimed: Database) -> None:
+        hear(claimed, final("hart"))
+        _recall(claimed)
+        assert claim_as(claimed, reporter_id(claimed, "hart"), session_code=INSOURCED) is not None
+        assert hear(claimed, final("hart")) is Outcome.KEPT_OUT
+        assert the_only(claimed, "item").state == "in_progress"
+        assert claimed.count("SELECT count(*) FROM report WHERE recalled_at IS NULL") == 0
+
+    def test_it_does_not_stop_the_clock_of_the_amended_report(self, claimed: Database) -> None:
+        hear(claimed, final("hart"))
+        _recall(claimed)
+        let_pass(claimed, 3600)
+        made = claimed_by(claimed, "hart")
+        report(claimed, "hart", made, VERIFIED)
+        amended_at = the_only(claimed, "item").reported_at
+        assert hear(claimed, final("hart")) is Outcome.KEPT_OUT
+        assert the_only(claimed, "item").reported_at == amended_at > STOOD_AT
+
 
 class TestOfSomebodyElse:
     """It stands; the holder's claim ends, a person looks, and their pay is held."""
@@ -137,6 +176,12 @@ class TestOfSomebodyElse:
         hear(claimed, final("reed"))
         assert the_only(claimed, "item").state == "verified"
         assert _open(claimed) == {"reported-twice"}
+
+
+def _recall(database: Database) -> None:
+    let_pass(database, 600)
+    with database.app.begin() as connection:
+        recall(connection, "lead", the_only(database, "item").id, "error-in-report")
 
 
 def _open(database: Database) -> set[str]:

@@ -198,6 +198,16 @@ class TestTheClock:
         row = item_row(network, verify(network))
         assert (row.reported_at, row.reported_source) == (row.verified_at, "verified")
 
+    def test_a_report_that_was_written_at_home_is_available_when_the_ris_sends_it(self, network: Database) -> None:
+        at_home(network, 1, sends_reports=True)
+        item_id = arrive(network, accession="000123")
+        verify(network, None)
+        put_in_line(network)
+        assert answer(network, take_next(network), TAKEN) is DeliveryState.ACKNOWLEDGED
+        assert item_row(network, item_id).reported_at is None
+        take(network.app, a_home_report(patient=_patient_of(network, item_id)))
+        assert item_row(network, item_id).reported_source == "home-report"
+
     def test_a_preliminary_report_stops_no_clock(self, network: Database) -> None:
         at_home(network, 1)
         item_id = arrive(network)
