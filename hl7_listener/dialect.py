@@ -95,6 +95,8 @@ class Dialect(BaseModel):
       named on), `clinical_question_fields`.
     - `status_controls`: of ORC-1, that tell a change of status; `reading_status_fields` and `reading_statuses` say
       whether somebody reads it there. A word that is not known says nothing of that.
+    - `orders_are_whole`: what an order leaves empty is not there any more. Else it is as it was, which is HL7's rule,
+      and two double quotes (`""`) say that it is gone. Exams and numbers are never cleared.
     - `setting_fields` and, for each of them, its words in `settings`.
     - `report_status_fields`, `reported_at_fields`.
     - `exam_ended_fields`: when the examination ended, of orders and of results; it starts the turnaround clock.
@@ -120,6 +122,7 @@ class Dialect(BaseModel):
     reading_status_fields: tuple[Field, ...] = ("ORC-5",)
     reading_statuses: dict[str, bool | None] = _READING_STATUSES
     exam_fields: tuple[Field, ...] = ("OBR-4",)
+    orders_are_whole: bool = False
     setting_fields: tuple[Field, ...] = ("PV1-3", "PV1-2")
     settings: dict[Field, dict[str, Setting | None]] = {"PV1-2": _PATIENT_CLASSES}
     urgency_fields: tuple[Field, ...] = ("TQ1-9", "ORC-7.6", "OBR-27.6", "OBR-5")

@@ -13,7 +13,7 @@ from typing import TypeVar
 from hl7_listener.dialect import Dialect
 from hl7_listener.fault import Condition, MessageFault
 from hl7_listener.header import Header
-from hl7_listener.messages import Group
+from hl7_listener.messages import MAX_TEXT, Group
 from worklist.intake.orders import Message
 from worklist.intake.study import PatientAsSent
 from worklist.local_time import CLOCK_SKEW, LocalTime, resolve
@@ -74,6 +74,20 @@ def accession_number_of(group: Group, dialect: Dialect) -> str:
 def first(group: Group, fields: Sequence[str], *, at_most: int = 200) -> str | None:
     """Give the first of the fields that is valued."""
     return next((value for field in fields if (value := group.text(field, at_most=at_most)) is not None), None)
+
+
+def is_cleared(group: Group, fields: Sequence[str]) -> bool:
+    """Whether the sender clears what the fields hold: none of them is valued, and one says that nothing is there."""
+    return first(group, fields, at_most=MAX_TEXT) is None and any(group.is_cleared(field) for field in fields)
+
+
+def says_something(group: Group, fields: Sequence[str], words: Callable[[str], Mapping[str, object]]) -> bool:
+    """Whether a field whose words are known says anything, be it that nothing is there (see `meanings`).
+
+    Where none of its words is known, what was known before is outdated all the same.
+    """
+    asked = [field for field in fields if words(field)]
+    return any(group.text(field) is not None or group.is_cleared(field) for field in asked)
 
 
 def meanings(
@@ -165,6 +179,7 @@ def patient_of(group: Group, dialect: Dialect, faults: Faults) -> PatientAsSent:
         birth_date=_birth_date(group, faults),
         sex=group.text("PID-8"),
         nhs_number_trace=_nhs_number_trace(group, dialect) if nhs_number else None,
+        cleared=_cleared(group, dialect, nhs_number),
     )
 
 
@@ -179,11 +194,9 @@ def identifiers(
     numbers = set()
     for one in group.repetitions(field):
         value = one[0][0]
-        authority = {part for part in (one[3] if len(one) > 3 else ()) if part}
-        kind = ((one[4][0] if len(one) > 4 else None) or "").upper()
         if value is None:
             continue
-        if authority & _NHS_AUTHORITIES or kind in _NHS_TYPES:
+        if _issued_by_nhs(one):
             digits = value.replace(" ", "").replace("-", "")
             if _TEN_DIGITS.fullmatch(digits):
                 numbers.add(digits)
@@ -191,12 +204,36 @@ def identifiers(
                 faults.append((field, "is issued as an NHS number and is not ten digits"))
         else:
             issuer = next((part for part in one[3] if part), None) if len(one) > 3 else None
+            kind = _kind_of(one)
             preference = _LOCAL_TYPES.index(kind) if kind in _LOCAL_TYPES else len(_LOCAL_TYPES)
             local.append((preference, dialect.patient_issuer or issuer, value))
     if len(numbers) > 1:
         faults.append((field, "has several NHS numbers, none was read"))
     found = [(issuer, value) for _, issuer, value in sorted(local, key=lambda one: one[0])]
     return found, next(iter(numbers)) if len(numbers) == 1 else None
+
+
+def _issued_by_nhs(one: Sequence[Sequence[str | None]]) -> bool:
+    authority = {part for part in (one[3] if len(one) > 3 else ()) if part}
+    return bool(authority & _NHS_AUTHORITIES) or _kind_of(one) in _NHS_TYPES
+
+
+def _kind_of(one: Sequence[Sequence[str | None]]) -> str:
+    return ((one[4][0] if len(one) > 4 else None) or "").upper()
+
+
+def _cleared(group: Group, dialect: Dialect, nhs_number: str | None) -> frozenset[str]:
+    """Give what the sender says is not known any more of the patient; an identifier is a key, and is never cleared."""
+    says = {
+        "family_name": group.is_cleared("PID-5"),
+        "given_name": group.is_cleared("PID-5.2"),
+        "birth_date": group.is_cleared("PID-7"),
+        "sex": group.is_cleared("PID-8"),
+        "nhs_number": nhs_number is None
+        and any(_issued_by_nhs(one) for one in group.repetitions("PID-3", cleared=True)),
+        "nhs_number_trace": is_cleared(group, dialect.nhs_number_status_fields),
+    }
+    return frozenset(name for name, cleared in says.items() if cleared)
 
 
 def _nhs_number_trace(group: Group, dialect: Dialect) -> str | None:

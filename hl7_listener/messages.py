@@ -17,6 +17,8 @@ from hl7_listener.header import Header, codec_of
 
 #: Most characters that are looked into; texts of reports are dropped before this is counted.
 MAX_TEXT = 64 * 1024
+#: What stands in the place of a value that is not there any more.
+CLEARED = '""'
 #: Fields of a segment that are looked into.
 _MAX_FIELDS = 60
 #: Most characters of a value, unless its reader asks for more.
@@ -58,8 +60,11 @@ class Group:
         repetition = field.split(self.separators[2])[0]
         return self._value(path, _part(repetition.split(self.separators[1]), component or 1), at_most)
 
-    def repetitions(self, path: str) -> list[list[list[str | None]]]:
-        """Give all of a field: its repetitions, their components, their subcomponents."""
+    def repetitions(self, path: str, *, cleared: bool = False) -> list[list[list[str | None]]]:
+        """Give all of a field: its repetitions, their components, their subcomponents.
+
+        With `cleared` those alone whose first component is said not to be there any more.
+        """
         component, repetition, subcomponent = self.separators[1], self.separators[2], self.separators[4]
         return [
             [
@@ -67,8 +72,15 @@ class Group:
                 for whole in one.split(component)
             ]
             for one in self._field(path).split(repetition)
-            if one
+            if one and (not cleared or one.split(component)[0].strip() == CLEARED)
         ]
+
+    def is_cleared(self, path: str) -> bool:
+        """Whether the sender says that a value, or all of its field, is not there any more (HL7 v2.5.1, 2.5.3)."""
+        _, _, component = parts_of(path)
+        repetition = self._field(path).split(self.separators[2])[0]
+        parts = repetition.split(self.separators[1])
+        return repetition.strip() == CLEARED or _part(parts, component or 1).strip() == CLEARED
 
     def every(self, path: str) -> list[str]:
         """Give the first component of a field from each segment of its name, where it is valued."""
@@ -88,7 +100,7 @@ class Group:
 
     def _value(self, path: str, raw: str, at_most: int) -> str | None:
         text = _UNPRINTABLE.sub(" ", unescaped(raw, self.separators, self.codec, path)).strip()
-        if not text or text == '""':
+        if not text or text == CLEARED:
             return None
         if len(text) > at_most:
             raise MessageFault(path, Condition.DATA_TYPE_ERROR, f"longer than {at_most} characters")

@@ -17,12 +17,14 @@ from hl7_listener.fields import (
     day_in,
     exam_ended,
     first,
+    is_cleared,
     latest,
     meanings,
     message_of,
     needed_by,
     patient_of,
     person_in,
+    says_something,
     telephone_in,
 )
 from hl7_listener.header import Header
@@ -74,10 +76,11 @@ def _reading(group: Group, message: Message, dialect: Dialect) -> list[HomeReadi
 
 def _order(group: Group, message: Message, dialect: Dialect, received_at: datetime) -> Order:
     faults: Faults = []
-    return Order(
+    control = _control(group, dialect)
+    order = Order(
         message=message,
         accession_number=accession_number_of(group, dialect),
-        control=_control(group, dialect),
+        control=control,
         patient=patient_of(group, dialect, faults),
         setting=_setting(group, dialect),
         urgency=_urgency(group, dialect),
@@ -91,6 +94,34 @@ def _order(group: Group, message: Message, dialect: Dialect, received_at: dateti
         exam_ended=exam_ended(group, dialect, message, received_at),
         faults=tuple(faults),
     )
+    return replace(order, cleared=_cleared(group, dialect, order))
+
+
+def _cleared(group: Group, dialect: Dialect, order: Order) -> frozenset[str]:
+    """Give what the order says is not known any more. Exams and numbers are never cleared: without them it is none."""
+    says = {
+        "setting": says_something(group, dialect.setting_fields, lambda field: dialect.settings.get(field, {})),
+        "urgency": says_something(group, dialect.urgency_fields, lambda _: dialect.urgencies),
+        "clinical_question": is_cleared(group, dialect.clinical_question_fields),
+        "requester": is_cleared(group, dialect.requester_fields),
+        "call_back": is_cleared(group, dialect.call_back_fields),
+        "needed_by": is_cleared(group, dialect.needed_by_fields),
+        "referral_date": is_cleared(group, dialect.referral_date_fields),
+    }
+    whole = dialect.orders_are_whole and order.control is not OrderControl.CANCEL
+    unreadable = {place for place, _ in order.faults}
+    kept = {
+        "needed_by": unreadable & {*dialect.needed_by_fields},
+        "referral_date": unreadable & {*dialect.referral_date_fields},
+    }
+    cleared = {
+        name
+        for name, cleared in says.items()
+        if (cleared or whole) and getattr(order, name) is None and not kept.get(name)
+    }
+    if is_cleared(group, dialect.exam_ended_fields):
+        cleared.add("exam_ended")
+    return frozenset(cleared)
 
 
 def _control(group: Group, dialect: Dialect) -> OrderControl:
@@ -134,7 +165,7 @@ def _together(known: Order, other: Order) -> Order:
         other,
     ]
     leading = standing[0]
-    return replace(
+    together = replace(
         leading,
         exams=tuple(dict.fromkeys(exam for one in standing for exam in one.exams)),
         urgency=min(
@@ -145,3 +176,5 @@ def _together(known: Order, other: Order) -> Order:
         exam_ended=latest(one.exam_ended for one in standing),
         faults=tuple(dict.fromkeys((*known.faults, *other.faults))),
     )
+    cleared = {name for one in standing for name in one.cleared if getattr(together, name) is None}
+    return replace(together, cleared=frozenset(cleared))

@@ -11,7 +11,16 @@ from datetime import datetime
 
 from hl7_listener.dialect import Dialect
 from hl7_listener.fault import Condition, MessageFault
-from hl7_listener.fields import Faults, accession_number_of, exam_ended, instant, latest, message_of, patient_of
+from hl7_listener.fields import (
+    Faults,
+    accession_number_of,
+    exam_ended,
+    instant,
+    is_cleared,
+    latest,
+    message_of,
+    patient_of,
+)
 from hl7_listener.header import Header
 from hl7_listener.messages import Group, read_groups
 from worklist.intake.home_reports import HomeReport, HomeReportStatus
@@ -53,6 +62,7 @@ def _report(group: Group, message: Message, dialect: Dialect, received_at: datet
         reported_at=next((moment for moment in times if moment is not None), None),
         reporter=_reporter(group, dialect),
         exam_ended=exam_ended(group, dialect, message, received_at),
+        exam_end_cleared=is_cleared(group, dialect.exam_ended_fields),
     )
 
 
@@ -91,4 +101,5 @@ def _together(known: HomeReport, other: HomeReport) -> HomeReport:
         reporter=known.reporter if known.reporter == other.reporter else None,
         reported_at=latest((known.reported_at, other.reported_at)),
         exam_ended=latest((known.exam_ended, other.exam_ended)),
+        exam_end_cleared=known.exam_end_cleared and other.exam_end_cleared,
     )

@@ -26,7 +26,7 @@ from worklist.intake.patients import can_be_patient_of, record_patient
 from worklist.intake.study import PatientAsSent
 from worklist.item import ItemState
 from worklist.moves import append_item_event, lock_item
-from worklist.patients.items import follow
+from worklist.patients.items import follow, name_nameless
 
 #: How long a lock is believed that nobody renews.
 BELIEVED = timedelta(hours=4)
@@ -49,15 +49,20 @@ def receive_home_reading(connection: Connection, stated: HomeReading) -> Outcome
     view_as(connection, Viewer(trust=trust))
     lock_accession(connection, trust, stated.accession_number)
     item_id = item_of_accession(connection, trust, stated.accession_number)
-    if item_id is None:
+    recorded = None
+    if item_id is None or stated.patient.identifier is not None:
         recorded = record_patient(connection, trust, stated.patient, said_at, stated.message.control_id)
+    if item_id is None:
+        assert recorded is not None
         item_id = open_item(connection, trust, recorded.id, stated.accession_number, ItemState.ORDERED)
-        follow(connection, recorded.settled)
+    follow(connection, recorded.settled if recorded else None)
     row = lock_item(connection, item_id)
     if not can_be_patient_of(connection, item_id, stated.patient):
         detail = "PID-3: is not the patient of this accession"
         open_doubt(connection, "home-report-of-another-patient", trust=trust, item_id=item_id, detail=detail)
         return Outcome.KEPT_OUT
+    if recorded is not None:
+        row = name_nameless(connection, row, recorded.id)
     known = connection.execute(select(home_reading).where(home_reading.c.item_id == item_id)).one_or_none()
     # Of two messages of one instant the one that ends it is the newer.
     if known is not None and (known.said_at, not known.being_read) >= (said_at, not stated.being_read):

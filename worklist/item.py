@@ -56,6 +56,7 @@ class Move(StrEnum):
     RECALL_GIVEN_BACK = "item.recall-given-back"
     NOT_OFFERED = "item.not-offered"
     OFFERED = "item.offered"  # the rule that kept it back holds no longer
+    ORDERED_AGAIN = "item.ordered-again"  # by an order that was made after the cancel
 
 
 class Mover(StrEnum):
@@ -162,6 +163,7 @@ TRANSITIONS: dict[Move, Transition] = {
         _t(Move.RECALLED, {S.VERIFIED, S.ADDENDUM}, S.RECALLED, W.PERSON, W.REPORTER),
         _t(Move.NOT_OFFERED, {S.READY, S.ON_HOLD}, S.NOT_OFFERED, W.RULE),
         _t(Move.OFFERED, {S.NOT_OFFERED}, S.READY, W.RULE),
+        _t(Move.ORDERED_AGAIN, {S.CANCELLED}, S.ORDERED, W.HOME_RIS),
     )
 }
 del S, W

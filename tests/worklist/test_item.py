@@ -56,8 +56,10 @@ def test_a_reported_item_never_waits_again_unless_a_report_made_here_is_recalled
     assert Move.RECALLED not in moves_from(ItemState.REPORTED_ELSEWHERE)
 
 
-def test_a_cancelled_item_only_ever_gets_a_report_of_the_home_ris() -> None:
-    assert {TRANSITIONS[move].target for move in moves_from(ItemState.CANCELLED)} <= {ItemState.REPORTED_ELSEWHERE}
+def test_only_the_home_ris_takes_an_item_out_of_its_cancel_by_its_report_or_a_newer_order() -> None:
+    out = [TRANSITIONS[move] for move in moves_from(ItemState.CANCELLED)]
+    assert {one.target for one in out} == {ItemState.REPORTED_ELSEWHERE, ItemState.ORDERED}
+    assert all(one.movers == {Mover.HOME_RIS} for one in out)
 
 
 def test_only_a_claim_puts_an_item_in_progress_and_only_from_where_it_waits() -> None:

@@ -115,6 +115,17 @@ def open_while_arriving(connection: Connection, row: Row[Any]) -> None:
     offer_first_reading(connection, row)
 
 
+def reopen(connection: Connection, row: Row[Any]) -> Row[Any]:
+    """Bring a locked item that waits for images in step with those that are here, and give the row."""
+    latest = connection.execute(_NEWEST_STUDY, {"id": row.id}).one_or_none()
+    if latest is None:
+        return row
+    row = make_move(connection, row, Move.IMAGES_ARRIVED)
+    if not still_arriving(connection, row.id):
+        _complete_item(connection, row, CompletedBy(latest.completed_by), {})
+    return lock_item(connection, row.id)
+
+
 def still_arriving(connection: Connection, item_id: int) -> bool:
     """Whether a study of the item is yet to be complete; the item is locked, so one of two decides."""
     waiting = (
@@ -356,6 +367,11 @@ _NEXT_COUNTED = (
 _STATED_OF_ITEM = text(
     "SELECT s.claim_while_arriving FROM item_study i JOIN study t ON t.id = i.study_id"
     " JOIN source s ON s.ae_title = t.source_ae_title WHERE i.item_id = :id AND t.completed_at IS NULL"
+)
+
+_NEWEST_STUDY = text(
+    "SELECT t.completed_by FROM item_study i JOIN study t ON t.id = i.study_id WHERE i.item_id = :id"
+    " ORDER BY t.completed_at DESC NULLS LAST, t.id LIMIT 1"
 )
 
 _EXAMS_OF_ITEM = text(

@@ -6,10 +6,10 @@ judge what starts the turnaround clock (`worklist.turnaround` does).
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from worklist import audit
@@ -24,43 +24,51 @@ from worklist.moves import append_item_event, lock_item
 
 #: How far ahead a sender's clock is believed to be, where messages are put in order.
 BELIEVED_AHEAD = timedelta(days=1)
+_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def take_exam_end(
-    connection: Connection, facility: str, item_id: int, made_at: datetime, ended: LocalTime | None
+    connection: Connection,
+    facility: str,
+    item_id: int,
+    made_at: datetime,
+    ended: LocalTime | None,
+    *,
+    cleared: bool = False,
 ) -> None:
     """Take the end of an examination from a message of which nothing else counts, and work the item out with it.
 
     The caller has called `hold_cut`; the transaction sees the trust's identities (`view_as`).
     """
     row = lock_item(connection, item_id)
-    if note_exam_end(connection, row, made_at, ended):
+    if note_exam_end(connection, row, made_at, ended, cleared=cleared):
         if worked_out_from_images(connection, row):
             work_out(connection, item_id)
         audit.append(connection, f"ris:{facility}", "exam end stated", items=[item_id])
 
 
-def note_exam_end(connection: Connection, row: Row[Any], made_at: datetime, ended: LocalTime | None) -> bool:
+def note_exam_end(
+    connection: Connection, row: Row[Any], made_at: datetime, ended: LocalTime | None, *, cleared: bool = False
+) -> bool:
     """Write down for a locked item when its examination ended, and give whether that was news.
 
-    `made_at` (aware) is when the message was made that says so. An end in the future is no end. The caller works
-    the item out.
+    `made_at` (aware) is when the message was made that says so, or (`cleared`) that no end is known any more. An end in
+    the future is no end. The caller works the item out.
     """
     moment = now(connection)
-    if ended is None or ended.at > moment + CLOCK_SKEW:
+    if not cleared and (ended is None or ended.at > moment + CLOCK_SKEW):
         return False
     values = {
         "message_at": min(made_at, moment + BELIEVED_AHEAD),
-        "ended_at": ended.at,
-        "as_sent": ended.as_sent,
-        "zone": ended.zone,
-        "fold": ended.fold,
-        "source": ended.source,
+        "ended_at": ended.at if ended else None,
+        "as_sent": ended.as_sent if ended else None,
+        "zone": ended.zone if ended else None,
+        "fold": ended.fold if ended else None,
+        "source": ended.source if ended else None,
     }
-    # Of two messages of one instant the same one counts, whichever came first.
-    order = ("message_at", "ended_at", "as_sent", "source", "zone", "fold")
+    # Of two messages of one instant the same one counts, whichever came first: one that clears it before all.
     statement = insert(exam_end).values(item_id=row.id, trust_ods=row.trust_ods, **values)
-    newer = tuple_(*(statement.excluded[name] for name in order)) > tuple_(*(exam_end.c[name] for name in order))
+    newer = tuple_(*_rank(statement.excluded)) > tuple_(*_rank(exam_end.c))
     written = connection.execute(
         statement.on_conflict_do_update(
             index_elements=["item_id"], set_={**values, "heard_at": func.radpool_now()}, where=newer
@@ -68,8 +76,14 @@ def note_exam_end(connection: Connection, row: Row[Any], made_at: datetime, ende
     ).one_or_none()
     if written is None:
         return False
-    append_item_event(connection, row, "item.exam-end-stated", dimensions={"source": ended.source})
+    told = {"source": ended.source if ended else None}
+    append_item_event(connection, row, "item.exam-end-stated", dimensions=told)
     return True
+
+
+def _rank(columns: Any) -> list[ColumnElement[Any]]:
+    texts = (func.coalesce(columns[name], "") for name in ("as_sent", "source", "zone"))
+    return [columns.message_at, func.coalesce(columns.ended_at, _NEVER), *texts, func.coalesce(columns.fold, 0)]
 
 
 def work_out_after_pause(connection: Connection, item_id: int) -> None:

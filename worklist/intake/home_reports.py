@@ -31,7 +31,7 @@ from worklist.intake.study import PatientAsSent
 from worklist.item import ItemState, Move
 from worklist.local_time import CLOCK_SKEW, LocalTime
 from worklist.moves import append_item_event, lock_item, make_move
-from worklist.patients.items import follow
+from worklist.patients.items import follow, name_nameless
 from worklist.withdrawal import withdraw_readings
 
 _MESSAGE_TIME = "MSH-7"
@@ -51,7 +51,7 @@ class HomeReport:
     """That the home RIS has a report of an accession.
 
     `reported_at` is when it says that it stood, `reporter` who reported it: a professional registration or a
-    reporter's code.
+    reporter's code. `exam_end_cleared` says that no end of the examination is known any more.
     """
 
     message: Message
@@ -61,6 +61,7 @@ class HomeReport:
     reported_at: LocalTime | None = None
     reporter: str | None = None
     exam_ended: LocalTime | None = None
+    exam_end_cleared: bool = False
 
 
 def receive_home_report(connection: Connection, report: HomeReport) -> Outcome:
@@ -73,17 +74,29 @@ def receive_home_report(connection: Connection, report: HomeReport) -> Outcome:
     view_as(connection, Viewer(trust=trust))
     lock_accession(connection, trust, report.accession_number)
     item_id = item_of_accession(connection, trust, report.accession_number)
+    recorded = None
+    if item_id is None or report.patient.identifier is not None:
+        made_at = made_at_of(report.message, now(connection))
+        recorded = record_patient(connection, trust, report.patient, made_at, report.message.control_id)
     if item_id is None:
-        made_at, control_id = made_at_of(report.message, now(connection)), report.message.control_id
-        recorded = record_patient(connection, trust, report.patient, made_at, control_id)
+        assert recorded is not None
         item_id = open_item(connection, trust, recorded.id, report.accession_number, ItemState.ORDERED)
-        follow(connection, recorded.settled)
+    follow(connection, recorded.settled if recorded else None)
     hold_cut(connection)
     row = lock_item(connection, item_id)
     if not can_be_patient_of(connection, item_id, report.patient):
         _doubt(connection, row, "home-report-of-another-patient", "PID-3: is not the patient of this accession")
         return Outcome.KEPT_OUT
-    take_exam_end(connection, report.message.facility, item_id, report.message.made_at, report.exam_ended)
+    if recorded is not None:
+        row = name_nameless(connection, row, recorded.id)
+    take_exam_end(
+        connection,
+        report.message.facility,
+        item_id,
+        report.message.made_at,
+        report.exam_ended,
+        cleared=report.exam_end_cleared,
+    )
     if report.status is HomeReportStatus.FINAL:
         outcome = _end_work_here(connection, row, report)
     else:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, text
+from sqlalchemy import Connection, Row, any_, select, text
 
 from worklist.catalogue import Rules, exam_of
 from worklist.clock_pauses import pauses_of
@@ -138,7 +138,9 @@ def _clock_start(
 
 def _stated_by_ris(connection: Connection, item_id: int) -> LocalTime | None:
     row = connection.execute(select(exam_end).where(exam_end.c.item_id == item_id)).one_or_none()
-    return LocalTime(row.as_sent, row.zone, row.fold, row.source, row.ended_at) if row else None
+    if row is None or row.ended_at is None:
+        return None
+    return LocalTime(row.as_sent, row.zone, row.fold, row.source, row.ended_at)
 
 
 def _stated_by_headers(row: Row[Any]) -> LocalTime | None:
@@ -214,10 +216,11 @@ def _mapped(catalogue: Catalogue, on: date, order: Row[Any] | None, facts: Mappi
 
 def _birth_dates(
     connection: Connection, row: Row[Any], order: Row[Any] | None, studies: Sequence[Row[Any]]
-) -> set[date]:
+) -> set[date | None]:
     """Give the different birth dates of all whom item, order and studies name, and those that the studies state.
 
     A study's own may differ from what counts of its patient: other studies may state the same identifier for another.
+    None is among them where the home RIS says that it is not known any more.
     """
     named = {row.patient_id, row.merged_from_id, *(one.patient_id for one in studies)}
     named |= {order.patient_id} if order else set()
@@ -231,11 +234,19 @@ def _birth_dates(
             study_identity.c.study_id.in_([one.id for one in studies])
         )
     )
-    return {*counting, *(date.fromisoformat(one) for one in stated if one is not None)}
+    cleared = connection.scalars(
+        select(patient.c.birth_date).where(
+            patient.c.id.in_(named - {None}),
+            patient.c.merged_into.is_(None),
+            patient.c.birth_date.is_(None),
+            any_(patient.c.stated_by_ris) == "birth_date",
+        )
+    )
+    return {*counting, *(date.fromisoformat(one) for one in stated if one is not None), *cleared}
 
 
-def _age(birth_dates: Collection[date], exam_date: date, facts: Mapping[str, Any]) -> int | None:
-    if len(birth_dates) > 1:
+def _age(birth_dates: Collection[date | None], exam_date: date, facts: Mapping[str, Any]) -> int | None:
+    if len(birth_dates) > 1 or None in birth_dates:
         return None
     return age_at(next(iter(birth_dates), None), exam_date, min(facts.get("age", ()), default=None))
 

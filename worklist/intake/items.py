@@ -16,6 +16,7 @@ from worklist.db.tables.log import event
 from worklist.db.tables.work import item, item_order, item_study, order_identity
 from worklist.doubts import open_doubt
 from worklist.intake.accessions import items_of_accessions, name_item, open_item
+from worklist.intake.patients import drop_nameless
 from worklist.intake.studies import Taken
 from worklist.intake.study import ReceivedObject
 from worklist.item import REPORTED, ItemState, Move
@@ -108,9 +109,14 @@ def join_items(
 
 
 def settle_item_patients(connection: Connection, item_ids: Collection[int]) -> None:
-    """Give items that images opened, and that still arrive, the patient of the first of their studies by UID."""
+    """Give items that name nobody else the patient of the first of their studies by UID.
+
+    Those are items that images opened, while they still arrive, and those whose orders or reports name nobody.
+    """
     if item_ids:
-        connection.execute(_SETTLE_PATIENTS, {"items": sorted(item_ids)})
+        for left in connection.scalars(_SETTLE_PATIENTS, {"items": sorted(item_ids)}).all():
+            if left is not None:
+                drop_nameless(connection, left)
 
 
 def _number_to_find(one: Taken, links: Sequence[Link]) -> str | None:
@@ -238,13 +244,17 @@ def _is_covered(row: Row[Any], received: ReceivedObject) -> bool:
 _SETTLE_PATIENTS = text(
     "UPDATE item i SET patient_id = v.patient_id, merged_from_id = v.merged_from_id FROM ("
     " SELECT DISTINCT ON (l.item_id) l.item_id, coalesce(p.merged_into, p.id) AS patient_id,"
-    " CASE WHEN p.merged_into IS NOT NULL THEN p.id END AS merged_from_id"
+    " CASE WHEN p.merged_into IS NOT NULL THEN p.id END AS merged_from_id,"
+    " b.patient_id AS left_id, n.identifier IS NULL AS nameless"
     " FROM item_study l JOIN study s ON s.id = l.study_id JOIN patient p ON p.id = s.patient_id"
+    " JOIN item b ON b.id = l.item_id JOIN patient n ON n.id = b.patient_id"
     " JOIN study_identity d ON d.study_id = l.study_id WHERE l.item_id = ANY (:items)"
     ' ORDER BY l.item_id, d.study_instance_uid COLLATE "C") v'
     " WHERE i.id = v.item_id AND (i.patient_id, i.merged_from_id) IS DISTINCT FROM (v.patient_id, v.merged_from_id)"
-    " AND i.state = 'arriving'"
-    " AND NOT EXISTS (SELECT FROM item_order o WHERE o.item_id = i.id)"
-    " AND EXISTS (SELECT FROM event e WHERE e.item_id = i.id AND e.kind = 'item.opened'"
-    " AND e.dimensions ->> 'state' = 'arriving')"
+    " AND i.state NOT IN ('verified', 'addendum', 'reported_elsewhere')"
+    " AND NOT EXISTS (SELECT FROM item_order o WHERE o.item_id = i.id AND o.patient_id IS NOT NULL)"
+    " AND (v.nameless OR i.state = 'arriving' AND (EXISTS (SELECT FROM item_order o WHERE o.item_id = i.id)"
+    " OR EXISTS (SELECT FROM event e WHERE e.item_id = i.id AND e.kind = 'item.opened'"
+    " AND e.dimensions ->> 'state' = 'arriving')))"
+    " RETURNING CASE WHEN v.nameless THEN v.left_id END"
 )

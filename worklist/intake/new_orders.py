@@ -20,8 +20,10 @@ from worklist.clock import now
 from worklist.db.engine import Viewer, view_as
 from worklist.db.rows import insert_rows, insert_rows_returning
 from worklist.db.tables.work import item, item_order, order_identity, patient
+from worklist.intake import order
 from worklist.intake.accessions import items_of_accessions, lock_accessions
-from worklist.intake.orders import Order, OrderControl, Outcome, made_at_of, order_values, standing_of
+from worklist.intake.order import Order, OrderControl, said_in
+from worklist.intake.orders import Outcome, made_at_of, outcome_of
 from worklist.item import ItemState
 from worklist.local_time import LONDON
 from worklist.moves import OF_EVENTS, append_item_events
@@ -68,14 +70,16 @@ def receive_new_orders(connection: Connection, orders: Sequence[Order]) -> list[
     return outcomes
 
 
-def _is_plain(order: Order, today: date) -> bool:
+def _is_plain(one: Order, today: date) -> bool:
     """Whether an order leaves nothing to weigh where its accession is new: all is said, and nothing is doubtful."""
-    born = order.patient.birth_date
+    born = one.patient.birth_date
     return (
-        order.control is not OrderControl.CANCEL
-        and order.patient.identifier is not None
-        and order.exam_ended is None
-        and not order.faults
+        one.control is not OrderControl.CANCEL
+        and one.patient.identifier is not None
+        and one.exam_ended is None
+        and not one.faults
+        and not one.cleared
+        and not one.patient.cleared
         and (born is None or born <= today)
     )
 
@@ -100,14 +104,16 @@ def _repeated(connection: Connection, wanted: Sequence[_Wanted], items: Mapping[
     """Give the places of the messages that have been taken before."""
     if not items:
         return []
-    known = {
-        row.item_id: row
-        for row in connection.execute(select(item_order).where(item_order.c.item_id.in_(items.values())))
-    }
+    rows = connection.execute(
+        select(item_order.c.item_id, item_order.c.stated).where(item_order.c.item_id.in_(items.values()))
+    )
+    stated = {row.item_id: order.unpack(row.stated) for row in rows}
     found = []
     for one in wanted:
-        row = known.get(items.get(one.order.accession_number, 0))
-        if row is not None and standing_of(row, one.order, one.made_at) is Outcome.REPEATED:
+        known = stated.get(items.get(one.order.accession_number, 0), {})
+        said = said_in(one.order, one.made_at, ())
+        news = order.together(known, said)
+        if news == known and outcome_of(known, said, news) is Outcome.REPEATED:
             found.append(one.place)
     return found
 
@@ -200,7 +206,7 @@ def _open(
             {
                 "item_id": row.id,
                 "trust_ods": trust,
-                **order_values(one.order, row.patient_id, one.made_at, [one.order.message.control_id]),
+                **_values(one, row.patient_id),
             }
             for row, one in rows.values()
         ],
@@ -217,6 +223,11 @@ def _open(
         ],
     )
     return {one.place: item_id for item_id, (_, one) in rows.items()}
+
+
+def _values(one: _Wanted, patient_id: int) -> dict[str, Any]:
+    said = said_in(one.order, one.made_at, ())
+    return {**order.columns_of(said), "patient_id": patient_id, "stated": order.pack(said)}
 
 
 def _write_audit(connection: Connection, orders: Sequence[Order], opened: Mapping[int, int]) -> None:

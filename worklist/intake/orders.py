@@ -1,13 +1,12 @@
 """Takes orders of the home RIS into the worklist; one transaction each, which the caller commits.
 
-The same message twice changes nothing, and messages in another order leave the same state: what an
-order says is what its newest message says. It must not parse messages or know their dialects.
+The same message twice changes nothing, and messages in another order leave the same state: of each field what was
+said last counts (`worklist.intake.order`). It must not parse messages or know their dialects.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -19,30 +18,27 @@ from worklist import audit
 from worklist.clock import now
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.work import item_order, order_identity
-from worklist.doubts import open_doubt
+from worklist.doubts import close_doubt, close_doubts, hold_doubt_open, open_doubt
 from worklist.intake.accessions import item_of_accession, lock_accession, open_item
-from worklist.intake.completion import hold_cut, open_while_arriving, work_out
-from worklist.intake.exam_ends import note_exam_end, take_exam_end, worked_out_from_images
-from worklist.intake.patients import can_be_patient_of, record_patient
+from worklist.intake.completion import hold_cut, open_while_arriving, reopen, work_out
+from worklist.intake.exam_ends import note_exam_end, worked_out_from_images
+from worklist.intake.item_doubts import settle_two_patients
+from worklist.intake.order import Message, Order, OrderControl, Said, columns_of, pack, said_in, together, unpack
+from worklist.intake.patients import Recorded, drop_nameless, record_patient
 from worklist.intake.priorities import note_ordered_urgency
-from worklist.intake.study import Code, PatientAsSent
 from worklist.item import REPORTED, ItemState, Move, moves_from
-from worklist.local_time import LONDON, LocalTime
+from worklist.local_time import LONDON
 from worklist.moves import append_item_event, lock_item, make_move
 from worklist.patients.items import follow, give_item
-from worklist.turnaround import Setting, Urgency
 from worklist.withdrawal import withdraw_readings
+
+__all__ = ["Message", "Order", "OrderControl", "Outcome", "made_at_of", "outcome_of", "receive_order"]
 
 #: A message stamped further ahead is from a clock that nobody can order by; it counts as made at receipt.
 _BELIEVED_AHEAD = timedelta(days=1)
-
-
-class OrderControl(StrEnum):
-    """What an order message does; of two messages of one instant the later in this list is the newer."""
-
-    NEW = "new"
-    CHANGE = "change"
-    CANCEL = "cancel"
+_BY = "intake"
+_NO_PATIENT = ("missing-patient-id", "PID-3: missing")
+_IMAGES_OF_CANCELLED = "images-of-cancelled-order"
 
 
 class Outcome(StrEnum):
@@ -54,85 +50,50 @@ class Outcome(StrEnum):
     KEPT_OUT = "kept-out"  # it ends nothing here: our own report stands, or a person must look first
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
-    """Whose message it is and when its sender made it: ODS code of the trust, aware UTC, the sender's own id."""
-
-    facility: str
-    trust: str
-    made_at: datetime
-    control_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What an order message says of one accession; None is not said.
-
-    An exam without a code has an empty `Code.value` and its words in `meaning`. `faults` names fields
-    that could not be read, and why, never the value.
-    """
-
-    message: Message
-    accession_number: str
-    control: OrderControl
-    patient: PatientAsSent
-    setting: Setting | None = None
-    urgency: Urgency | None = None
-    exams: tuple[Code, ...] = ()
-    clinical_question: str | None = None
-    placer_order_number: str | None = None
-    exam_ended: LocalTime | None = None
-    requester: str | None = None
-    call_back: str | None = None
-    needed_by: LocalTime | None = None
-    referral_date: date | None = None
-    faults: tuple[tuple[str, str], ...] = ()
-
-
 def receive_order(connection: Connection, order: Order) -> Outcome:
     """Join an order to the item of its accession, or open one that waits for images.
 
-    A cancel withdraws what is still unreported, also from the reporter who has it; after a report it
-    changes nothing. A change of an item whose images are complete works it out anew.
+    A cancel withdraws what is still unreported, also from the reporter who has it; an order that was made after the
+    cancel brings it back. After a report neither changes anything. What an item's images had worked out is worked
+    out anew.
     """
-    trust, moment = order.message.trust, now(connection)
+    message, trust, moment = order.message, order.message.trust, now(connection)
     view_as(connection, Viewer(trust=trust))
     lock_accession(connection, trust, order.accession_number)
     item_id = item_of_accession(connection, trust, order.accession_number)
-    made_at = made_at_of(order.message, moment)
-    known = connection.execute(select(item_order).where(item_order.c.item_id == item_id)).one_or_none()
-    standing = Outcome.APPLIED if known is None else standing_of(known, order, made_at)
-    if standing is Outcome.REPEATED:
-        return standing
-    if standing is Outcome.STALE and item_id is not None and order.patient.identifier is None:
-        return _take_stale(connection, item_id, order, made_at)
-    recorded = record_patient(connection, trust, order.patient, made_at, order.message.control_id)
-    patient_id = recorded.id
+    made_at = made_at_of(message, moment)
+    row = connection.execute(select(item_order).where(item_order.c.item_id == item_id)).one_or_none()
+    known = unpack(row.stated) if row is not None else {}
+    said = said_in(order, made_at, _doubts_of(order, moment.astimezone(LONDON).date()))
+    stated = together(known, said)
+    recorded = None
+    if item_id is None or order.patient.identifier is not None:
+        recorded = record_patient(connection, trust, order.patient, made_at, message.control_id)
     if item_id is None:
-        item_id = open_item(connection, trust, patient_id, order.accession_number, ItemState.ORDERED)
-    others = [one for one in follow(connection, recorded.settled) if one != item_id]
-    if standing is Outcome.STALE:  # what it says of the patient may still be news
-        _take_stale(connection, item_id, order, made_at)
-        if recorded.settled is not None:
-            audit.append(connection, f"ris:{order.message.facility}", "patient update", items=others)
-        return standing
+        assert recorded is not None
+        item_id = open_item(connection, trust, recorded.id, order.accession_number, ItemState.ORDERED)
+    others = [one for one in follow(connection, recorded.settled if recorded else None) if one != item_id]
     hold_cut(connection)
-    row = lock_item(connection, item_id)
-    _keep(connection, item_id, order, patient_id, made_at, known=known)
-    row = _name_patient(connection, row, order, patient_id)
-    note_ordered_urgency(connection, item_id, made_at, order.urgency)
-    note_exam_end(connection, row, made_at, order.exam_ended)
-    _note_doubts(connection, row, order, moment.astimezone(LONDON).date())
-    if order.control is OrderControl.CANCEL:
-        _cancel(connection, row)
-    else:
-        _note_change(connection, row, order)
-    if worked_out_from_images(connection, row):
-        work_out(connection, item_id)
-    elif row.state == ItemState.ARRIVING:
-        open_while_arriving(connection, lock_item(connection, item_id))  # the order may tell that it is urgent
-    audit.append(connection, f"ris:{order.message.facility}", f"order {order.control.value}", items=[item_id, *others])
-    return Outcome.APPLIED
+    locked = lock_item(connection, item_id)
+    news = stated != known
+    if news:
+        patient_id = _whose(order, said, stated, recorded, row)
+        _keep(connection, locked, stated, patient_id)
+        locked = _name_patient(connection, locked, patient_id)
+        _settle_doubts(connection, locked, known, stated, message.facility)
+        locked = _obey(connection, locked, stated, is_newest=stated["control"] == said["control"])
+    told = [
+        note_exam_end(connection, locked, made_at, order.exam_ended, cleared="exam_ended" in order.cleared),
+        note_ordered_urgency(connection, item_id, made_at, order.urgency),
+    ]
+    if news or any(told):
+        _work_out(connection, locked)
+    acts = [f"order {order.control.value}", "exam end stated", "ordered urgency stated", "patient update"]
+    did = [news, *told, recorded is not None and recorded.settled is not None]
+    if any(did):
+        touched = [item_id, *others] if any(did[:3]) else others
+        audit.append(connection, f"ris:{message.facility}", acts[did.index(True)], items=touched)
+    return outcome_of(known, said, stated)
 
 
 def made_at_of(message: Message, moment: datetime) -> datetime:
@@ -140,107 +101,106 @@ def made_at_of(message: Message, moment: datetime) -> datetime:
     return message.made_at if message.made_at <= moment + _BELIEVED_AHEAD else moment
 
 
-def standing_of(known: Row[Any], order: Order, made_at: datetime) -> Outcome:
-    """Say whether an order message is newer than the newest one taken of its accession."""
-    if made_at == known.message_at and order.message.control_id in known.message_ids:
-        return Outcome.REPEATED
-    rank = list(OrderControl)
-    newest = (known.message_at, rank.index(OrderControl(known.control)))
-    return Outcome.STALE if (made_at, rank.index(order.control)) < newest else Outcome.APPLIED
+def outcome_of(known: Mapping[str, Said], said: Mapping[str, Said], stated: Mapping[str, Said]) -> Outcome:
+    """Say what became of a message, by what was known of its accession before and counts now."""
+    if stated["control"] == said["control"] and known.get("control") != said["control"]:
+        return Outcome.APPLIED
+    by = {(one.at, one.message) for one in known.values()}
+    return Outcome.REPEATED if (said["control"].at, said["control"].message) in by else Outcome.STALE
 
 
-def _take_stale(connection: Connection, item_id: int, order: Order, made_at: datetime) -> Outcome:
-    """Take of an older message what newer ones need not say: when the examination ended, how urgent it is."""
-    _take_ordered_urgency(connection, item_id, order, made_at)
-    take_exam_end(connection, order.message.facility, item_id, made_at, order.exam_ended)
-    return Outcome.STALE
+def _whose(
+    order: Order, said: Mapping[str, Said], stated: Mapping[str, Said], recorded: Recorded | None, row: Row[Any] | None
+) -> int | None:
+    """Give the record of whom the orders name; None while none names anybody."""
+    if order.patient.identifier is not None and recorded is not None and stated["patient"] == said["patient"]:
+        return recorded.id
+    return row.patient_id if row is not None else None
 
 
-def _take_ordered_urgency(connection: Connection, item_id: int, order: Order, made_at: datetime) -> None:
-    """Hold the urgency of a message that came late against the one that a person gave."""
-    hold_cut(connection)
-    row = lock_item(connection, item_id)
-    if note_ordered_urgency(connection, item_id, made_at, order.urgency):
-        if worked_out_from_images(connection, row):
-            work_out(connection, item_id)
-        audit.append(connection, f"ris:{order.message.facility}", "ordered urgency stated", items=[item_id])
-
-
-def order_values(order: Order, patient_id: int, made_at: datetime, message_ids: Sequence[str]) -> dict[str, Any]:
-    """Give what an order says as `item_order` keeps it, with the ids of the messages of that instant (aware UTC)."""
-    return {
-        "patient_id": patient_id,
-        "control": order.control.value,
-        "setting": order.setting,
-        "urgency": order.urgency,
-        "exams": [[code.value, code.scheme, code.meaning] for code in order.exams],
-        "clinical_question": order.clinical_question,
-        "requester": order.requester,
-        "call_back": order.call_back,
-        "referral_date": order.referral_date,
-        **_needed_by(order.needed_by),
-        "message_at": made_at,
-        "message_ids": list(message_ids),
-    }
-
-
-def _keep(
-    connection: Connection, item_id: int, order: Order, patient_id: int, made_at: datetime, *, known: Row[Any] | None
-) -> None:
-    """Write what the order says; it takes the place of what older messages said."""
-    same_instant = known.message_ids if known is not None and known.message_at == made_at else []
-    values = order_values(order, patient_id, made_at, [*same_instant, order.message.control_id])
+def _keep(connection: Connection, row: Row[Any], stated: Mapping[str, Said], patient_id: int | None) -> None:
+    """Write what counts of all that the accession's orders said."""
+    values = {**columns_of(stated), "patient_id": patient_id, "stated": pack(stated)}
     connection.execute(
         insert(item_order)
-        .values(item_id=item_id, trust_ods=order.message.trust, **values)
+        .values(item_id=row.id, trust_ods=row.trust_ods, **values)
         .on_conflict_do_update(index_elements=["item_id"], set_={**values, "received_at": func.radpool_now()})
     )
-    connection.execute(
-        update(order_identity)
-        .where(order_identity.c.item_id == item_id)
-        .values(placer_order_number=order.placer_order_number)
-    )
+    if "placer_order_number" in stated:
+        connection.execute(
+            update(order_identity)
+            .where(order_identity.c.item_id == row.id)
+            .values(placer_order_number=stated["placer_order_number"].value)
+        )
 
 
-def _needed_by(stated: LocalTime | None) -> dict[str, Any]:
-    names = ("at", "as_sent", "zone", "fold", "source")
-    return {f"needed_by_{name}": getattr(stated, name) if stated else None for name in names}
-
-
-def _name_patient(connection: Connection, row: Row[Any], order: Order, patient_id: int) -> Row[Any]:
+def _name_patient(connection: Connection, row: Row[Any], patient_id: int | None) -> Row[Any]:
     """Give the item to whom its order names, whatever the images named; after a report it stays whose it was."""
-    if order.patient.identifier is None or row.state in REPORTED:
+    if patient_id is None or row.state in REPORTED:
         return row
-    return give_item(connection, row, patient_id)
+    given = give_item(connection, row, patient_id)
+    if given.patient_id != row.patient_id:
+        drop_nameless(connection, row.patient_id)
+    return given
 
 
-def _cancel(connection: Connection, row: Row[Any]) -> None:
+def _obey(connection: Connection, row: Row[Any], stated: Mapping[str, Said], *, is_newest: bool) -> Row[Any]:
+    """Bring a locked item in step with what the newest of its orders does."""
+    if stated["control"].value == OrderControl.CANCEL:
+        return _cancel(connection, row, is_newest=is_newest)
+    append_item_event(connection, row, "item.order-taken", dimensions={"control": stated["control"].value})
+    if row.state != ItemState.CANCELLED or not is_newest:
+        return row
+    if row.state_reason is not None:
+        detail = "an order came after a person had cancelled the item; a person decides what is wanted"
+        open_doubt(connection, "order-after-cancel", trust=row.trust_ods, item_id=row.id, detail=detail)
+        return row
+    close_doubts(connection, row.id, _IMAGES_OF_CANCELLED, by=_BY, outcome="ordered again")
+    return reopen(connection, make_move(connection, row, Move.ORDERED_AGAIN, arriving=False))
+
+
+def _cancel(connection: Connection, row: Row[Any], *, is_newest: bool) -> Row[Any]:
     if Move.CANCELLED in moves_from(ItemState(row.state)):
         ended = withdraw_readings(connection, row.id)
-        make_move(connection, row, Move.CANCELLED, dimensions={"by": "home_ris", "claims_ended": list(ended)})
+        dimensions = {"by": "home_ris", "claims_ended": list(ended)}
+        moved = make_move(connection, row, Move.CANCELLED, dimensions=dimensions, arriving=False)
         if row.state != ItemState.ORDERED:
-            _doubt(connection, row, "images-of-cancelled-order", "the order was cancelled and there are images")
-    elif row.state in REPORTED:
+            detail = "the order was cancelled and there are images"
+            open_doubt(connection, _IMAGES_OF_CANCELLED, trust=row.trust_ods, item_id=row.id, detail=detail)
+        return moved
+    if row.state in REPORTED and is_newest:
         append_item_event(connection, row, "item.cancelled-after-report")
+    return row
 
 
-def _note_change(connection: Connection, row: Row[Any], order: Order) -> None:
-    append_item_event(connection, row, "item.order-taken", dimensions={"control": order.control.value})
-    if row.state == ItemState.CANCELLED:
-        _doubt(connection, row, "order-after-cancel", "an order came after its cancel; a person decides what is wanted")
+def _work_out(connection: Connection, row: Row[Any]) -> None:
+    if worked_out_from_images(connection, row):
+        work_out(connection, row.id)
+    elif row.state == ItemState.ARRIVING:
+        open_while_arriving(connection, lock_item(connection, row.id))  # the order may tell that it is urgent
 
 
-def _note_doubts(connection: Connection, row: Row[Any], order: Order, today: date) -> None:
-    facility = order.message.facility
-    for place, reason in order.faults:
-        _doubt(connection, row, "unreadable-attribute", f"{place}: {reason}", facility)
-    if order.patient.identifier is None:
-        _doubt(connection, row, "missing-patient-id", "PID-3: missing", facility)
+def _doubts_of(order: Order, today: date) -> list[tuple[str, str]]:
+    """Give the exceptions that an order raises by itself: kind and reason, never a value."""
+    found = [("unreadable-attribute", f"{place}: {reason}") for place, reason in order.faults]
     if order.patient.birth_date is not None and order.patient.birth_date > today:
-        _doubt(connection, row, "birth-date-not-believed", "PID-7: in the future", facility)
-    if not can_be_patient_of(connection, row.id, order.patient):
-        _doubt(connection, row, "accession-of-two-patients", "ORC-3: already used for another PatientID", facility)
+        found.append(("birth-date-not-believed", "PID-7: in the future"))
+    return sorted(found)
 
 
-def _doubt(connection: Connection, row: Row[Any], kind: str, detail: str, facility: str | None = None) -> None:
-    open_doubt(connection, kind, trust=row.trust_ods, source=facility, item_id=row.id, detail=detail)
+def _settle_doubts(
+    connection: Connection, row: Row[Any], known: Mapping[str, Said], stated: Mapping[str, Said], facility: str
+) -> None:
+    """Tell people of what the newest order raises, and close what older ones did and it does not."""
+    before = {tuple(one) for one in known["doubts"].value} if known else set()
+    after = {tuple(one) for one in stated["doubts"].value}
+    if not known or "patient" not in known:
+        before |= {(*_NO_PATIENT, facility)} if known else set()
+        after |= {(*_NO_PATIENT, facility)} if "patient" not in stated else set()
+    for kind, detail, source in sorted(after - before):
+        hold_doubt_open(connection, kind, trust=row.trust_ods, source=source, item_id=row.id, detail=detail)
+    for kind, detail, source in sorted(before - after):
+        close_doubt(
+            connection, kind, source=source, item_id=row.id, detail=detail, by=_BY, outcome="a later order is right"
+        )
+    settle_two_patients(connection, row.id)

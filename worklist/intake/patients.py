@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, func, select, tuple_
+from sqlalchemy import Connection, delete, exists, func, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from worklist.db.tables.work import item, item_order, item_study, patient, study
@@ -71,6 +71,19 @@ def record_patient(connection: Connection, trust: str, sent: PatientAsSent, at: 
     if newest == known:
         return Recorded(row.id, None, repeated=any((one.at, one.message) == (at, message) for one in known.values()))
     return Recorded(row.id, settle_records(connection, [row.id], {row.id: newest}))
+
+
+def drop_nameless(connection: Connection, patient_id: int) -> None:
+    """Drop a record without identifier that neither an item nor an order nor a study names any more."""
+    connection.execute(
+        delete(patient).where(
+            patient.c.id == patient_id,
+            patient.c.identifier.is_(None),
+            ~exists().where(study.c.patient_id == patient.c.id),
+            ~exists().where(or_(item.c.patient_id == patient.c.id, item.c.merged_from_id == patient.c.id)),
+            ~exists().where(item_order.c.patient_id == patient.c.id),
+        )
+    )
 
 
 def can_be_patient_of(connection: Connection, item_id: int, sent: Identified) -> bool:

@@ -12,13 +12,14 @@ from sqlalchemy.dialects.postgresql import insert
 
 from worklist.db.tables.life import item_priority
 from worklist.db.tables.work import item_order
+from worklist.intake.order import unpack
 from worklist.turnaround import Urgency
 
 
 def give_priority(connection: Connection, trust: str, item_id: int, actor: str, urgency: Urgency, reason: str) -> None:
     """Write down a person's urgency for a locked item, in place of an earlier one."""
     ordered = connection.execute(
-        select(item_order.c.urgency, item_order.c.message_at).where(item_order.c.item_id == item_id)
+        select(item_order.c.urgency, item_order.c.stated).where(item_order.c.item_id == item_id)
     ).one_or_none()
     values = {
         "urgency": urgency.value,
@@ -26,7 +27,7 @@ def give_priority(connection: Connection, trust: str, item_id: int, actor: str, 
         "reason": reason,
         "set_at": func.radpool_now(),
         "ordered_urgency": ordered.urgency if ordered else None,
-        "ordered_at": ordered.message_at if ordered else None,
+        "ordered_at": unpack(ordered.stated)["urgency"].at if ordered and ordered.urgency else None,
         "outranked": False,
     }
     connection.execute(

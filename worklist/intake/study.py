@@ -29,7 +29,8 @@ class PatientAsSent:
     """Who the source says the patient is; every field may be missing.
 
     `birth_date` is the local calendar date; `nhs_number` is ten digits without spaces, unvalidated;
-    `nhs_number_trace` its status indicator (`01` to `08`), which headers do not state.
+    `nhs_number_trace` its status indicator (`01` to `08`), which headers do not state. `cleared` names fields of which
+    the source says that they are not known any more; headers clear nothing.
     """
 
     identifier: str | None = None
@@ -40,6 +41,7 @@ class PatientAsSent:
     birth_date: date | None = None
     sex: str | None = None
     nhs_number_trace: str | None = None
+    cleared: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from worklist.doubts import close_doubt, hold_doubt_open
 from worklist.intake.completion import hold_cut, offer_first_reading, open_while_arriving
 from worklist.intake.item_doubts import settle_two_patients
 from worklist.intake.item_writing import BIRTH_DATES_DIFFER, write_facts
+from worklist.intake.patients import drop_nameless
 from worklist.item import UNREPORTED, ItemState
 from worklist.moves import append_item_event
 from worklist.patients.records import Settled
@@ -74,6 +75,16 @@ def give_item(connection: Connection, row: Row[Any], patient_id: int) -> Row[Any
     changed = connection.execute(update(item).where(item.c.id == row.id).values(values).returning(item)).one()
     settle_shown(connection, {changed.patient_id})
     return changed
+
+
+def name_nameless(connection: Connection, row: Row[Any], patient_id: int) -> Row[Any]:
+    """Give a locked item of which nobody was named to a patient, whose record is locked; gives the row."""
+    named = select(patient.c.identifier).where(patient.c.id == row.patient_id)
+    if row.patient_id == patient_id or connection.scalar(named) is not None:
+        return row
+    given = give_item(connection, row, patient_id)
+    drop_nameless(connection, row.patient_id)
+    return given
 
 
 def follow(connection: Connection, settled: Settled | None) -> list[int]:

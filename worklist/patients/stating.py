@@ -23,16 +23,16 @@ COMPARED = ("birth_date", "sex", "nhs_number")
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """A value, when its message was made (aware UTC) and the message's own id."""
+    """A value (None: said not to be known any more), when its message was made (aware UTC), the message's own id."""
 
-    value: str
+    value: str | None
     at: datetime
     message: str
 
     @property
     def rank(self) -> tuple[datetime, int, str, str]:
         """What is newer, the greater; of messages of one instant the one with the higher number."""
-        return self.at, len(self.message), self.message, self.value
+        return self.at, len(self.message), self.message, self.value or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,12 @@ def stated_in(sent: PatientAsSent, at: datetime, message: str) -> dict[str, Stat
         "birth_date": sent.birth_date.isoformat() if sent.birth_date else None,
         "sex": sent.sex,
     }
-    return {column: Stated(value, at, message) for column, value in values.items() if value}
+    cleared = set(sent.cleared)
+    if "nhs_number" in cleared:
+        cleared.add("nhs_number_trace")  # it is a status of that number
+    return {
+        column: Stated(value or None, at, message) for column, value in values.items() if value or column in cleared
+    }
 
 
 def together(known: Mapping[str, Stated], said: Mapping[str, Stated]) -> dict[str, Stated]:
@@ -128,12 +133,12 @@ def states_otherwise(voice: Mapping[str, str], shown: Mapping[str, Any]) -> list
     return found
 
 
-def pack(stated: Mapping[str, Stated]) -> dict[str, list[str]]:
+def pack(stated: Mapping[str, Stated]) -> dict[str, list[str | None]]:
     """Give what was stated as JSON."""
     return {column: [one.value, one.at.isoformat(), one.message] for column, one in sorted(stated.items())}
 
 
-def unpack(packed: Mapping[str, Sequence[str]]) -> dict[str, Stated]:
+def unpack(packed: Mapping[str, Sequence[Any]]) -> dict[str, Stated]:
     """Give what was stated, from JSON."""
     return {column: Stated(value, datetime.fromisoformat(at), by) for column, (value, at, by) in packed.items()}
 

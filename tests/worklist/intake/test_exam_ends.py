@@ -107,7 +107,7 @@ def test_what_is_heard_twice_is_written_once(network: Database) -> None:
 
 def test_a_stale_message_that_tells_the_end_leaves_event_and_audit_entry(network: Database) -> None:
     receive(network.app, an_object())
-    take(network.app, an_order(5))
+    take(network.app, an_order(5, setting=Setting.EMERGENCY))
     complete_quiet_studies(network.app)
     before = state_of(network.app)
     assert take(network.app, an_order(0, exam_ended=ended(0), setting=Setting.GP)) == [Outcome.STALE]

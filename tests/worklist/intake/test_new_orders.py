@@ -16,6 +16,7 @@ from sqlalchemy import Engine, event, text
 from tests.conftest import Database, set_clock
 from tests.worklist.arrivals import PATIENT, acquired, an_object, an_order, receive, take
 from worklist.intake.new_orders import receive_new_orders
+from worklist.intake.order import pack, said_in
 from worklist.intake.orders import Message, Order, OrderControl, Outcome
 from worklist.intake.study import Code, PatientAsSent
 from worklist.local_time import LocalTime
@@ -106,7 +107,7 @@ def test_everything_that_an_order_says_is_kept(network: Database) -> None:
         [["XCHES", "NICIP", 'XR "Chest" \\ é'], ["", "", "words alone"]],
         *("Pneumonia? It's {odd} : \\n", "Dr Test", "bleep 1234"),
         *(_NEEDED_AT, "202606120930", "Europe/London", 0, "OBR-27.5"),
-        *(date(2026, 6, 1), full.message.made_at, ["M0-new"]),
+        *(date(2026, 6, 1), full.message.made_at, pack(said_in(full, full.message.made_at, ()))),
     )
 
 
@@ -194,7 +195,7 @@ _ITEMS = (
     "SELECT 'item', o.trust_ods, o.accession_number, o.placer_order_number, i.state, p.identifier, w.identifier,"
     " io.control, io.setting, io.urgency, io.exams, io.clinical_question, io.requester, io.call_back, io.needed_by_at,"
     " io.needed_by_as_sent, io.needed_by_zone, io.needed_by_fold, io.needed_by_source, io.referral_date, io.message_at,"
-    " io.message_ids FROM item i JOIN order_identity o ON o.item_id = i.id JOIN patient p ON p.id = i.patient_id"
+    " io.stated FROM item i JOIN order_identity o ON o.item_id = i.id JOIN patient p ON p.id = i.patient_id"
     " JOIN item_order io ON io.item_id = i.id JOIN patient w ON w.id = io.patient_id ORDER BY 2, 3"
 )
 _PATIENTS = (

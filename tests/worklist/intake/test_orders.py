@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -31,13 +32,14 @@ from tests.worklist.arrivals import (
     take,
     the_item,
 )
+from worklist import life
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.claims import assignment, claim
 from worklist.db.tables.work import item_order, order_identity
 from worklist.intake.completion import complete_quiet_studies
 from worklist.intake.home_reports import HomeReportStatus
 from worklist.intake.orders import Message, OrderControl, Outcome
-from worklist.intake.study import Code
+from worklist.intake.study import Code, PatientAsSent
 from worklist.local_time import LocalTime
 from worklist.turnaround import Setting, Urgency
 
@@ -92,12 +94,14 @@ def test_a_newer_order_takes_the_place_of_an_older_one_and_not_the_other_way_rou
         assert connection.scalar(text("SELECT family_name FROM patient")) == "Test"
 
 
-def test_two_messages_of_one_instant_count_in_the_order_they_come_and_once(network: Database) -> None:
-    first = an_order(5, CHANGE, setting=Setting.GP)
-    second = an_order(
-        5, CHANGE, setting=Setting.INPATIENT, message=replace(first.message, control_id="another of that second")
-    )
-    assert take(network.app, first, second, first) == [Outcome.APPLIED, Outcome.APPLIED, Outcome.REPEATED]
+@pytest.mark.parametrize("order_of_coming", [(0, 1, 0), (1, 0, 1)])
+def test_of_two_messages_of_one_instant_the_one_of_the_higher_number_counts_whichever_comes_first(
+    network: Database, order_of_coming: tuple[int, ...]
+) -> None:
+    ninth = an_order(5, CHANGE, setting=Setting.GP)
+    ninth = replace(ninth, message=replace(ninth.message, control_id="MSG9"))
+    tenth = replace(ninth, setting=Setting.INPATIENT, message=replace(ninth.message, control_id="MSG10"))
+    take(network.app, *((ninth, tenth)[which] for which in order_of_coming))
     with network.app.begin() as connection:
         view_as(connection, Viewer(trust="RXA"))
         assert connection.scalar(select(item_order.c.setting)) == "inpatient"
@@ -154,10 +158,81 @@ def test_a_cancel_takes_the_reading_from_the_reporter_who_has_it(network: Databa
             release(connection, "test", holder, claim_id, 1)
 
 
-def test_an_order_that_comes_after_its_cancel_is_put_before_a_person(network: Database) -> None:
+@pytest.mark.parametrize("sequence", list(itertools.permutations(range(4))))
+def test_an_order_that_was_made_after_the_cancel_is_work_again_in_whatever_order_they_come(
+    network: Database, sequence: tuple[int, ...]
+) -> None:
+    came = [an_order(), an_order(5, CANCEL), an_order(10, CHANGE), an_object()]
+    for place in sequence:
+        if place == 3:
+            receive_and_complete(network.app, an_object())
+        else:
+            take(network.app, came[place])  # type: ignore[arg-type]
+    assert the_item(network.app).state == "ready"
+    assert [one.state for one in readings_of(network.app) if one.state != "withdrawn"] == ["open"]
+    assert doubts_of(network.app) == set()
+
+
+def test_an_order_before_images_that_was_cancelled_and_ordered_again_waits_for_its_images(network: Database) -> None:
     take(network.app, an_order(), an_order(5, CANCEL), an_order(10, CHANGE))
+    assert the_item(network.app).state == "ordered"
+
+
+def test_an_order_after_a_person_s_cancel_is_put_before_a_person(network: Database) -> None:
+    take(network.app, an_order())
+    with network.app.begin() as connection:
+        life.cancel(connection, "test", the_item(network.app).id, "duplicate")
+    take(network.app, an_order(10, CHANGE))
     assert the_item(network.app).state == "cancelled"
     assert doubts_of(network.app) == {"order-after-cancel"}
+
+
+def test_what_a_newer_order_leaves_out_stays_and_what_it_clears_goes_in_whatever_order_they_come(
+    network: Database, clone: Callable[[str], Database], network_template: str
+) -> None:
+    full = an_order(
+        0,
+        setting=Setting.GP,
+        urgency=Urgency.ROUTINE,
+        clinical_question="? fracture",
+        requester="A Doctor",
+        call_back="01234 999001",
+        referral_date=date(2026, 6, 1),
+    )
+    partial = an_order(5, CHANGE, exams=(), urgency=Urgency.URGENT)
+    clearing = an_order(9, CHANGE, exams=(), cleared=frozenset({"clinical_question", "call_back", "referral_date"}))
+    for sequence in itertools.permutations((full, partial, clearing)):
+        database = clone(network_template)
+        take(database.app, *sequence)
+        with database.owner.connect() as connection:
+            row = connection.execute(select(item_order)).one()
+        assert (row.setting, row.urgency, row.requester) == ("gp", "urgent", "A Doctor")
+        assert (row.clinical_question, row.call_back, row.referral_date) == (None, None, None)
+        assert row.exams == [["XCHES", "NICIP", "XR Chest"]]
+
+
+def test_a_cleared_setting_or_urgency_is_not_known_any_more_and_the_headers_word_counts(network: Database) -> None:
+    take(network.app, an_order(setting=Setting.GP, urgency=Urgency.ROUTINE))
+    receive_and_complete(network.app, an_object())
+    take(network.app, an_order(5, CHANGE, cleared=frozenset({"setting", "urgency"})))
+    row = the_item(network.app)
+    assert (row.setting, row.urgency) == ("emergency", "emergency")
+
+
+@pytest.mark.parametrize("order_comes_first", [True, False])
+def test_an_order_that_names_nobody_leaves_the_patient_of_the_images(
+    network: Database, order_comes_first: bool
+) -> None:
+    if order_comes_first:
+        take(network.app, an_order(patient=PatientAsSent()))
+    receive_and_complete(network.app, an_object())
+    if not order_comes_first:
+        take(network.app, an_order(patient=PatientAsSent()))
+    assert _patient_of_the_item(network) == "H100"
+    assert network.count("SELECT count(*) FROM patient") == 1
+    assert doubts_of(network.app) == {"missing-patient-id"}
+    take(network.app, an_order(5, CHANGE))
+    assert doubts_of(network.app) == set()
 
 
 def test_a_cancel_after_the_report_leaves_the_report_standing(network: Database) -> None:
@@ -362,6 +437,14 @@ def _after(database: Database, things: list) -> dict:  # type: ignore[type-arg]
     return state_of(database.app)
 
 
+def _patient_of_the_item(database: Database) -> str | None:
+    with database.owner.connect() as connection:
+        found: str | None = connection.scalar(
+            text("SELECT identifier FROM patient JOIN item ON patient_id = patient.id")
+        )
+        return found
+
+
 def _audited(database: Database) -> list[tuple[str, str]]:
     with database.app.connect() as connection:
         rows = connection.execute(text("SELECT actor, action FROM audit.entry WHERE actor LIKE 'ris:%' ORDER BY at"))
@@ -381,6 +464,8 @@ def test_when_the_report_is_needed_makes_it_due_then_until_an_order_says_otherwi
     row, [only] = the_item(network.app), readings_of(network.app)
     assert (row.due_at, row.target_rule, only.due_at) == (needed.at, "needed-by", needed.at)
     take(network.app, an_order(5, CHANGE, **routine))
+    assert the_item(network.app).target_rule == "needed-by"
+    take(network.app, an_order(6, CHANGE, cleared=frozenset({"needed_by"}), **routine))
     assert the_item(network.app).target_rule == "routine"
     take(network.app, an_order(0, needed_by=needed, **routine))
     assert the_item(network.app).target_rule == "routine"

@@ -219,7 +219,7 @@ item_order = Table(
     metadata,
     Column("item_id", BigInteger, ForeignKey("item.id"), primary_key=True),
     trust_column(),
-    Column("patient_id", BigInteger, ForeignKey("patient.id"), nullable=False, comment="Whom the order names."),
+    Column("patient_id", BigInteger, ForeignKey("patient.id"), comment="Whom the order names; null: nobody."),
     Column("control", Text, nullable=False),
     Column("setting", Text),
     Column("urgency", Text),
@@ -234,11 +234,17 @@ item_order = Table(
     Column("needed_by_source", Text),
     Column("referral_date", Date, comment="From which the faster diagnosis standard counts."),
     Column("message_at", Instant, nullable=False, comment="When the home RIS made the newest message taken."),
-    Column("message_ids", ARRAY(Text), nullable=False, comment="Ids of the messages of that instant that were taken."),
     now_column("received_at"),
+    Column(
+        "stated",
+        JSONB,
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="What orders last said, by field: [when made, what the message does, its id, value].",
+    ),
     one_of("control", ("new", "change", "cancel")),
     Index("item_order_patient_idx", "patient_id"),
-    comment="What the newest order message says of an item; what follows from it stands in item.",
+    comment="What orders said of an item, of each field the newest; what follows from it stands in item.",
 )
 
 item_exam = Table(

@@ -1,0 +1,1 @@
+-- What was joined. Run by the owner role.
