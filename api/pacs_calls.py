@@ -14,6 +14,7 @@ from dicom_listener.client.association import Unreachable, WhyNot
 from dicom_listener.client.echo import why_no_echo
 from dicom_listener.client.find import PatientStudies, QueryFailed, ask_priors, asking, names_one_patient
 from dicom_listener.client.query_address import Manners, QueryAddress
+from worklist.intake.study import StudyAtSource
 
 _MOST_CALLS = 4
 _NOTHING = PatientStudies((), whole=False)
@@ -44,9 +45,11 @@ class PacsCalls:
             return why_no_echo(address, self._manners, self._tls)
 
     def priors(
-        self, addresses: Sequence[QueryAddress], identifier: str | None, issuer: str | None
+        self, addresses: Sequence[QueryAddress], identities: Sequence[tuple[str, str | None]]
     ) -> list[tuple[str, WhyNot | None, PatientStudies]]:
         """Ask PACS one after another for a patient's studies; give each source, why it gave no answer, and its studies.
+
+        `identities` are identifiers with their issuers, all of one patient: a PACS may know them by an earlier one.
 
         Raises
         ------
@@ -54,16 +57,17 @@ class PacsCalls:
             When one of them cannot be asked now.
         """
         with self._turn(addresses):
-            return [(one.source, *self._priors(one, identifier, issuer)) for one in addresses]
+            return [(one.source, *self._priors(one, identities)) for one in addresses]
 
     def _priors(
-        self, address: QueryAddress, identifier: str | None, issuer: str | None
+        self, address: QueryAddress, identities: Sequence[tuple[str, str | None]]
     ) -> tuple[WhyNot | None, PatientStudies]:
-        if identifier is None or not names_one_patient(identifier, issuer):
+        asked = [one for one in identities if names_one_patient(*one)]
+        if not asked:
             return WhyNot.NO_IDENTIFIER, _NOTHING
         try:
             with asking(address, self._manners, self._tls) as pacs:
-                return None, ask_priors(pacs, identifier, issuer)
+                return None, _all_of([ask_priors(pacs, *one) for one in asked])
         except Unreachable as unreachable:
             return unreachable.why, _NOTHING
         except QueryFailed as failed:
@@ -81,3 +85,11 @@ class PacsCalls:
         finally:
             with self._lock:
                 self._asked -= wanted
+
+
+def _all_of(answers: Sequence[PatientStudies]) -> PatientStudies:
+    """Give the studies of several answers, each once."""
+    studies: dict[str, StudyAtSource] = {}
+    for study in (study for one in answers for study in one.studies):
+        studies.setdefault(study.study_instance_uid, study)
+    return PatientStudies(tuple(studies.values()), whole=all(one.whole for one in answers))

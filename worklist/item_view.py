@@ -111,6 +111,7 @@ class ItemView:
     state: str
     version: int
     reporting_minutes: float | None
+    minutes_derivation: tuple[str, ...]
     ready_at: datetime | None
     verified_at: datetime | None
     reported_at: datetime | None
@@ -301,6 +302,7 @@ def _view(
         state=row.state,
         version=row.version,
         reporting_minutes=None if row.reporting_minutes is None else float(row.reporting_minutes),
+        minutes_derivation=tuple(row.minutes_derivation or ()),
         ready_at=row.ready_at,
         verified_at=row.verified_at,
         reported_at=row.reported_at,

@@ -14,6 +14,7 @@ from worklist import events
 from worklist.db.tables.life import clock_pause
 from worklist.db.tables.work import item
 from worklist.item import ItemState, Move, move_item
+from worklist.relevant_priors import ask_for_what_came_later
 
 #: The columns of an item that stand in its events.
 OF_EVENTS = (
@@ -85,6 +86,8 @@ def make_move(
             .where(clock_pause.c.item_id == row.id, clock_pause.c.ended_at.is_(None))
             .values(ended_at=now(), ended_with=move.value)
         )
+    if ItemState.CANCELLED in (row.state, target):
+        ask_for_what_came_later(connection, changed)  # it is no prior any longer, or is one again
     append_item_event(
         connection, changed, move.value, reading_id=reading_id, dimensions={"was": row.state, **(dimensions or {})}
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, exists, select
+from sqlalchemy import Connection, exists, or_, select
 
 from worklist.db.tables.network import source
 from worklist.db.tables.work import item, item_study, patient, study
@@ -21,6 +21,8 @@ from worklist.item_view import ItemView, read_items
 _MOST_PRIORS = 200
 #: So many PACS of a trust are asked, those that sent the item's images first.
 _MOST_ASKED = 3
+#: A PACS is asked about so many identifiers of a patient, the surviving one and those merged last.
+_MOST_IDENTITIES = 5
 _NO_PRIORS = (ItemState.ORDERED.value, ItemState.CANCELLED.value)
 
 
@@ -36,12 +38,12 @@ class Prior:
 class History:
     """What is known of a patient besides one item, the newest first.
 
-    `identifier` and `issuer` are the trust's own for the patient. `asked` are sources of the trust that take queries:
+    `identities` are the trust's own for the patient, (identifier, issuer): who survives first, then those merged into
+    them, under which PACS may know the patient still. `asked` are sources of the trust that take queries:
     AE title, and what the configuration states of them.
     """
 
-    identifier: str | None
-    issuer: str | None
+    identities: tuple[tuple[str, str | None], ...]
     priors: tuple[Prior, ...]
     asked: tuple[tuple[str, dict[str, Any]], ...]
 
@@ -49,7 +51,7 @@ class History:
 def read_history(connection: Connection, item_id: int) -> History | None:
     """Give what came before of an item's patient; None when the patient is not this viewer's to see."""
     known = connection.execute(
-        select(item.c.trust_ods, patient.c.id, patient.c.identifier, patient.c.issuer)
+        select(item.c.trust_ods, patient.c.id)
         .join(patient, patient.c.id == item.c.patient_id)
         .where(item.c.id == item_id)
     ).one_or_none()
@@ -70,9 +72,17 @@ def read_history(connection: Connection, item_id: int) -> History | None:
         )
     }
     priors = tuple(Prior(view, days[view.id]) for view in read_items(connection, list(days)))
-    return History(
-        known.identifier, known.issuer or None, priors, _sources_to_ask(connection, item_id, known.trust_ods)
+    return History(_identities(connection, known.id), priors, _sources_to_ask(connection, item_id, known.trust_ods))
+
+
+def _identities(connection: Connection, patient_id: int) -> tuple[tuple[str, str | None], ...]:
+    rows = connection.execute(
+        select(patient.c.identifier, patient.c.issuer)
+        .where(or_(patient.c.id == patient_id, patient.c.merged_into == patient_id), patient.c.identifier.is_not(None))
+        .order_by(patient.c.id != patient_id, patient.c.id.desc())
+        .limit(_MOST_IDENTITIES)
     )
+    return tuple((row.identifier, row.issuer or None) for row in rows)
 
 
 def _sources_to_ask(connection: Connection, item_id: int, trust: str) -> tuple[tuple[str, dict[str, Any]], ...]:

@@ -24,7 +24,7 @@ class ModifierKind(StrEnum):
 
     FURTHER_EXAM = "further-exam"  # of its own minutes, for each exam of an accession after the longest
     PAEDIATRIC = "paediatric"  # of patients below `below_years`
-    RELEVANT_PRIOR = "relevant-prior"  # there is an earlier exam to compare with
+    RELEVANT_PRIOR = "relevant-prior"  # there is an earlier exam of the same body region to compare with
     SECOND_OPINION = "second-opinion"  # a second reading, or for a meeting
     CHECK = "check"  # of a trainee's report
 
@@ -64,6 +64,30 @@ class Valued:
     by: str
 
 
+@dataclass(frozen=True, slots=True)
+class ValuedExam:
+    """An exam of an accession by its code in the catalogue (None: not mapped), and what it is valued at by itself."""
+
+    code: str | None
+    valued: Valued
+
+
+@dataclass(frozen=True, slots=True)
+class RelevantPrior:
+    """An earlier exam to compare with; `exam_date` is local."""
+
+    exam_code: str
+    exam_date: date
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A value in reporting minutes, and how it was worked out: a step in words each, the last is the value."""
+
+    minutes: Decimal
+    steps: tuple[str, ...]
+
+
 def minutes_of_exam(exam: Exam | None, rules: Iterable[MinutesRule], on: date) -> Valued:
     """Value one exam on a local date: by its own minutes, else by the rule that names it most narrowly.
 
@@ -81,27 +105,45 @@ def minutes_of_exam(exam: Exam | None, rules: Iterable[MinutesRule], on: date) -
     return Valued(best.minutes, best.code)
 
 
-def accession_minutes(
-    exams: Sequence[Decimal],
+def value_accession(
+    exams: Sequence[ValuedExam],
     modifiers: Sequence[Modifier],
     on: date,
     *,
     age_years: int | None = None,
-    has_relevant_prior: bool | None = None,
-) -> Decimal:
+    prior: RelevantPrior | None = None,
+) -> Derived:
     """Value an accession on a local date: the longest exam whole, each further one at its percentage.
 
-    What is paediatric, and what has a relevant prior, is multiplied after that. An age or a prior that is not known
-    changes nothing: a value is an estimate, and no door.
+    What is paediatric, and what has a relevant prior, is multiplied after that. An age that is not known, or no prior
+    that is known, changes nothing: a value is an estimate, and no door.
     """
-    each = sorted(exams, reverse=True)
-    value = each[0] + sum(each[1:], Decimal(0)) * _factor(modifiers, ModifierKind.FURTHER_EXAM, on)
+    ordered = sorted(exams, key=lambda one: -one.valued.minutes)  # of two alike the one that stands first
+    further = _in_force(modifiers, ModifierKind.FURTHER_EXAM, on)
+    value, steps = Decimal(0), []
+    for position, one in enumerate(ordered):
+        step = f"{one.code or 'unmapped exam'}: {_plain(one.valued.minutes)} minutes ({one.valued.by})"
+        if position and further is not None:
+            value += one.valued.minutes * further.percent / 100
+            step += f", a further exam: {_plain(further.percent)}%"
+        else:
+            value += one.valued.minutes
+        steps.append(step)
     child = _in_force(modifiers, ModifierKind.PAEDIATRIC, on)
     if child is not None and age_years is not None and age_years < (child.below_years or 0):
         value *= child.percent / 100
-    if has_relevant_prior:
-        value *= _factor(modifiers, ModifierKind.RELEVANT_PRIOR, on)
-    return _rounded(value)
+        steps.append(f"below {child.below_years} years: {_plain(child.percent)}%")
+    compared = _in_force(modifiers, ModifierKind.RELEVANT_PRIOR, on)
+    if compared is not None and prior is not None:
+        value *= compared.percent / 100
+        steps.append(f"relevant prior, {prior.exam_code} of {prior.exam_date}: {_plain(compared.percent)}%")
+    minutes = _rounded(value)
+    return Derived(minutes, (*steps, f"{_plain(minutes)} minutes"))
+
+
+def counts_priors(modifiers: Sequence[Modifier], on: date) -> bool:
+    """Whether a relevant prior changes the value of work of a local date."""
+    return _in_force(modifiers, ModifierKind.RELEVANT_PRIOR, on) is not None
 
 
 def reading_minutes(item_minutes: Decimal, purpose: Purpose, modifiers: Sequence[Modifier], on: date) -> Decimal:
@@ -141,3 +183,7 @@ def _factor(modifiers: Sequence[Modifier], kind: ModifierKind, on: date) -> Deci
 
 def _rounded(minutes: Decimal) -> Decimal:
     return minutes.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
+
+
+def _plain(number: Decimal) -> str:
+    return f"{number.normalize():f}"

@@ -75,8 +75,7 @@ class MinutesRule(Row):
 class MinutesModifier(Row):
     """What changes the value of work, in percent of it; `below_years` belongs to `paediatric`.
 
-    `relevant-prior` can be stated and is not applied yet: whether a prior is relevant is not known when an item is
-    worked out.
+    `relevant-prior` is for an item of whose patient there is an exam of an earlier day, with a body region in common.
     """
 
     kind: ModifierKind

@@ -38,7 +38,7 @@ def priors(act: Permitted, item_id: int, ask: bool = False) -> Priors:
             detail={"asked": [source for source, _ in asked]},
         )
     calls: PacsCalls = act.request.app.state.pacs_calls
-    answers = calls.priors([stated_address(*one) for one in asked], history.identifier, history.issuer)
+    answers = calls.priors([stated_address(*one) for one in asked], history.identities)
     return Priors(
         item_id=item_id,
         priors=[prior_of(one) for one in history.priors],

@@ -125,6 +125,7 @@ class Item(BaseModel):
     state: str
     version: int
     reporting_minutes: float | None
+    minutes_derivation: list[str] = Field(description="how `reporting_minutes` were worked out, step by step")
     ready_at: datetime | None
     verified_at: datetime | None = Field(description="when a report was verified here")
     reported_at: datetime | None = Field(description="when a final report was available at home; stops the clock")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,10 @@ from tests.builders import arrive, patient_called
 from tests.conftest import NOW
 from tests.dicom_listener.client.pacs_peers import archived, dcmqrscp
 from tests.free_ports import free_port
+from worklist.intake.orders import Message
 from worklist.intake.study import PatientAsSent
+from worklist.patients.merges import Merge, receive_merges
+from worklist.patients.merging import Kind
 
 # pynetdicom leaves the socket of a refused connection to the garbage collector
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -96,6 +100,25 @@ def test_dcmtk_s_archive_adds_what_it_holds_of_the_patient_and_the_audit_says_wh
     (study,) = asked["studies"]
     assert (study["accession_number"], study["study_date"], study["description"]) == ("A0008", "2024-01-05", "CT Head")
     assert read_of(api) == ([item_id], '{"asked":["PACS_A"]}')
+
+
+def test_after_a_merge_what_came_under_the_earlier_identifier_is_listed_and_pacs_are_asked_by_both(
+    api: Served, tmp_path: Path
+) -> None:
+    of_retired = replace(AT_PACS, identifier="P0009")
+    item_id = arrive(api.database, patient=AT_PACS)
+    prior = arrive(api.database, patient=of_retired, ended_at=NOW - timedelta(days=3))
+    with api.database.app.begin() as connection:
+        message = Message("RIS_A", "RXA", NOW, "A1")
+        receive_merges(connection, [Merge(message, Kind.MERGE, AT_PACS, (("", "P0009"),))])
+    with dcmqrscp(tmp_path, archived(8), archived(9)) as address:
+        configure(api, "PACS_A", query=stated(address))
+        for one, other in ((item_id, prior), (prior, item_id)):
+            found = api.manager("RXA").get(f"/items/{one}/priors", params={"ask": True}).json()
+            assert [each["item_id"] for each in found["priors"]] == [other]
+            (asked,) = found["asked"]
+            assert [study["accession_number"] for study in asked["studies"]] == ["A0008", "A0009"]
+            assert (asked["why"], asked["whole"]) == (None, True)
 
 
 def test_only_the_trust_s_own_pacs_are_asked_and_one_that_is_away_says_so(api: Served) -> None:

@@ -16,10 +16,13 @@ from worklist.valuation import (
     MinutesRule,
     Modifier,
     ModifierKind,
+    RelevantPrior,
     Valued,
-    accession_minutes,
+    ValuedExam,
+    counts_priors,
     minutes_of_exam,
     reading_minutes,
+    value_accession,
 )
 
 FROM = date(2026, 1, 1)
@@ -42,14 +45,34 @@ THIS = MinutesRule("this", "CT", Decimal(12), FROM, exam_codes=frozenset({"CCHES
 
 @pytest.mark.parametrize("case", CASES, ids=[case["why"] for case in CASES])
 def test_an_accession_is_valued_as_the_case_says(case: dict[str, str]) -> None:
-    found = accession_minutes(
-        [Decimal(one) for one in case["exams"].split()],
+    found = value_accession(
+        [ValuedExam("X", Valued(Decimal(one), "network")) for one in case["exams"].split()],
         MODIFIERS,
         date.fromisoformat(case["on"]),
         age_years=int(case["age"]) if case["age"] else None,
-        has_relevant_prior={"yes": True, "no": False, "": None}[case["prior"]],
+        prior=RelevantPrior("CCHES", FROM) if case["prior"] == "yes" else None,
     )
-    assert found == Decimal(case["minutes"])
+    assert found.minutes == Decimal(case["minutes"])
+
+
+def test_the_derivation_tells_every_step_by_which_one_can_do_the_sum_again() -> None:
+    exams = [ValuedExam("XCHES", Valued(Decimal("1.50"), "network")), ValuedExam(None, Valued(Decimal(15), "none"))]
+    found = value_accession(exams, MODIFIERS, DAY, age_years=9, prior=RelevantPrior("CCHES", date(2025, 3, 1)))
+    assert found.steps == (
+        "unmapped exam: 15 minutes (none)",
+        "XCHES: 1.5 minutes (network), a further exam: 60%",
+        "below 16 years: 130%",
+        "relevant prior, CCHES of 2025-03-01: 110%",
+        "22.74 minutes",
+    )
+    assert found.minutes == Decimal("22.74")  # (15 + 1.5 x 0.6) x 1.3 x 1.1 = 22.737
+
+
+def test_without_a_modifier_a_prior_changes_nothing_and_is_not_looked_for() -> None:
+    exams = [ValuedExam("XCHES", Valued(Decimal(10), "network"))]
+    found = value_accession(exams, MODIFIERS[:3], DAY, prior=RelevantPrior("CCHES", FROM))
+    assert (found.minutes, found.steps) == (Decimal(10), ("XCHES: 10 minutes (network)", "10 minutes"))
+    assert (counts_priors(MODIFIERS, DAY), counts_priors(MODIFIERS, date(2025, 12, 31))) == (True, False)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,8 @@ from worklist.item import REPORTED, ItemState, Move
 from worklist.moves import append_item_event, lock_item, make_move
 from worklist.profile import profile_of
 from worklist.reading import Purpose, ReadingState
+from worklist.relevant_priors import one_at_a_time
+from worklist.valuation import ModifierKind
 
 #: Taken shared while work is cut into profiles, exclusively while the cut itself changes.
 CUT_LOCK = 7223005
@@ -301,13 +303,16 @@ def _take_late(connection: Connection, row: Row[Any]) -> None:
 
 
 def _lock_items_of(connection: Connection, study_id: int) -> Sequence[Row[Any]]:
-    return connection.execute(
+    rows = connection.execute(
         select(item)
         .join(item_study, item_study.c.item_id == item.c.id)
         .where(item_study.c.study_id == study_id)
         .order_by(item.c.id)
         .with_for_update(of=item, key_share=True)
     ).all()
+    if any(one.kind is ModifierKind.RELEVANT_PRIOR for one in rules_in_force(connection).modifiers):
+        one_at_a_time(connection, [row.patient_id for row in rows])
+    return rows
 
 
 def _complete_item(connection: Connection, row: Row[Any], by: CompletedBy, dimensions: Mapping[str, Any]) -> None:

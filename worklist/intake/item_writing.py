@@ -21,8 +21,9 @@ from worklist.intake.offering import is_out_of_hand
 from worklist.item import ItemState
 from worklist.not_offered import NotOfferedRule, OfferedExam, OfferFacts, not_offered
 from worklist.profile import profile_of
+from worklist.relevant_priors import ask_for_what_came_later, relevant_prior
 from worklist.turnaround import TurnaroundFacts, check_due, due
-from worklist.valuation import Valued, accession_minutes, minutes_of_exam
+from worklist.valuation import Derived, Valued, ValuedExam, counts_priors, minutes_of_exam, value_accession
 
 BIRTH_DATES_DIFFER = "this study, its order and the patient's other studies state different birth dates"
 
@@ -40,6 +41,10 @@ def write_facts(connection: Connection, row: Row[Any], facts: ItemFacts | None =
     ).one()
     if (facts.exams, valued) != (facts.exams_written, facts.values_written):
         write_exams(connection, row, facts.exams, valued)
+    if counts_priors(rules.modifiers, facts.exam_date) and (
+        (row.exam_date, facts.exams_written) != (facts.exam_date, facts.exams)
+    ):
+        ask_for_what_came_later(connection, changed)
     _doubt_exams(connection, row, facts.exams)
     _doubt_birth_date(connection, row, facts)
     return changed
@@ -115,6 +120,7 @@ def _values(
     if checked and facts.preliminary_at is not None:
         when = check_due(known, facts.preliminary_at, rules.targets, holidays, of_report)
     rule = kept_back(row, facts, rules)
+    derived = _value(connection, row, facts, rules, valued)
     profile = profile_of(exam_codes, facts.age_years, facts.setting, row.flags, rules.cut)
     return {
         "modality": facts.modality,
@@ -130,11 +136,21 @@ def _values(
         "report_due_at": of_report.due_at if checked else None,
         "not_offered_rule": rule.id if rule else None,
         "not_offered_reason": rule.reason.value if rule else None,
-        "reporting_minutes": accession_minutes(
-            [one.minutes for one in valued], rules.modifiers, facts.exam_date, age_years=facts.age_years
-        ),
+        "reporting_minutes": derived.minutes,
+        "minutes_derivation": list(derived.steps),
         "profile_id": profile_id_of(connection, profile, [exam.ionising for exam in mapped if exam]),
     }
+
+
+def _value(connection: Connection, row: Row[Any], facts: ItemFacts, rules: Rules, valued: Sequence[Valued]) -> Derived:
+    exams = [
+        ValuedExam(one.exam.code if one.exam else None, value) for one, value in zip(facts.exams, valued, strict=True)
+    ]
+    prior = None
+    if counts_priors(rules.modifiers, facts.exam_date):
+        regions = {(one.exam.body_region or "").lower() for one in facts.exams if one.exam}
+        prior = relevant_prior(connection, row, facts.exam_date, regions - {""})
+    return value_accession(exams, rules.modifiers, facts.exam_date, age_years=facts.age_years, prior=prior)
 
 
 def _doubt_exams(connection: Connection, row: Row[Any], exams: Sequence[MappedExam]) -> None:

@@ -1,8 +1,8 @@
-"""Works waiting items out again after their mapping or the catalogue changed, in batches that survive a crash.
+"""Works waiting items out again after their mapping, the catalogue or what came before of their patient changed.
 
-Which items are to be worked out stands in `item_to_work_out` from the act that changed the mapping on, and each
-leaves it in the transaction that works it out: what ends in between goes on where it was. Everyone takes the profile
-cut, then the rows of that table, then items. It must not decide what an exam is mapped to.
+It does so in batches that survive a crash. Which items are to be worked out stands in `item_to_work_out` from the act
+that changed it on, and each leaves it in the transaction that works it out: what ends in between goes on where it was.
+Everyone takes the profile cut, then items, then the rows of that table. It must not decide what an exam is mapped to.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from worklist.intake.completion import hold_cut, offer_first_reading
 from worklist.intake.item_writing import write_facts
 from worklist.item import UNREPORTED, ItemState
 from worklist.moves import append_item_event, lock_item
+from worklist.relevant_priors import PRIOR
 
 #: Items that stand with exams and are not reported; what still arrives is mapped when it has arrived.
 WAITING = tuple(state.value for state in UNREPORTED - {ItemState.ORDERED, ItemState.ARRIVING})
@@ -62,8 +63,8 @@ def work_out_again(connection: Connection, item_id: int) -> bool:
     The transaction holds the profile cut (`hold_cut`); it sees the identities of the item's trust afterwards, and is
     to be audited by the caller, once all its items are locked.
     """
-    connection.execute(delete(item_to_work_out).where(item_to_work_out.c.item_id == item_id))
     row = lock_item(connection, item_id)
+    connection.execute(delete(item_to_work_out).where(item_to_work_out.c.item_id == item_id))
     if row.state not in WAITING:
         return False
     view_as(connection, Viewer(trust=row.trust_ods))
@@ -84,11 +85,13 @@ def _work_out_next(engine: Engine) -> bool:
     try:
         with engine.begin() as connection:
             hold_cut(connection)
-            item_id = connection.scalar(_NEXT)
-            if item_id is None:
+            found = connection.execute(_NEXT).one_or_none()
+            if found is None:
                 return False
+            item_id = found.item_id
             changed = work_out_again(connection, item_id)
-            audit.append(connection, "mapping", "exams mapped again", items=[item_id], detail={"changed": changed})
+            action = "valued again" if found.why == PRIOR else "exams mapped again"
+            audit.append(connection, "mapping", action, items=[item_id], detail={"changed": changed})
             return True
     except (OperationalError, InterfaceError):
         raise  # the database's fault, not the item's
@@ -113,12 +116,11 @@ def _exams(connection: Connection, item_id: int) -> list[tuple[str | None, int |
     return [(row.exam_code, row.alias_id) for row in rows]
 
 
-_NEXT = (
-    select(item_to_work_out.c.item_id)
-    .where(item_to_work_out.c.not_before <= func.radpool_now())
-    .order_by(item_to_work_out.c.not_before, item_to_work_out.c.item_id)
-    .limit(1)
-    .with_for_update(skip_locked=True)
+#: Who has an item locked may be noting another: nobody waits for either here.
+_NEXT = text(
+    "SELECT w.item_id, w.why FROM item_to_work_out w JOIN item i ON i.id = w.item_id"
+    " WHERE w.not_before <= radpool_now() ORDER BY w.not_before, w.item_id LIMIT 1"
+    " FOR NO KEY UPDATE OF i SKIP LOCKED FOR UPDATE OF w SKIP LOCKED"
 )
 _ASK_UNMAPPED = text(
     "INSERT INTO item_to_work_out (item_id, why)"

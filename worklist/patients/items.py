@@ -22,6 +22,7 @@ from worklist.item import UNREPORTED, ItemState
 from worklist.moves import append_item_event
 from worklist.patients.records import Settled
 from worklist.patients.stating import states_otherwise
+from worklist.relevant_priors import ask_for_what_came_later
 
 #: A study that names somebody else than is shown stands under this kind, by keyword.
 STATED_OTHERWISE = "patient-stated-otherwise"
@@ -74,6 +75,8 @@ def give_item(connection: Connection, row: Row[Any], patient_id: int) -> Row[Any
         return row
     changed = connection.execute(update(item).where(item.c.id == row.id).values(values).returning(item)).one()
     settle_shown(connection, {changed.patient_id})
+    for one in (row, changed):  # it is a prior of another patient's work now
+        ask_for_what_came_later(connection, one)
     return changed
 
 

@@ -194,6 +194,7 @@ item = Table(
     Column("state_reason", Text, comment="Why a person brought it into this state; null: no person did."),
     Column("verified_at", Instant, comment="When a report was verified here."),
     Column("reported_source", Text, comment="What says so: the RIS's acknowledgement, its own report, a person, we."),
+    Column("minutes_derivation", ARRAY(Text), comment="How its reporting minutes were worked out, step by step."),
     one_of("state", [state.value for state in ItemState]),
     Index("item_state_due_idx", "state", "due_at", "id"),
     Index("item_trust_state_due_idx", "trust_ods", "state", "due_at", "id"),

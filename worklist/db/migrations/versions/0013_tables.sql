@@ -21,3 +21,6 @@ ALTER TABLE alert_timer ADD CONSTRAINT alert_timer_kind_check CHECK (kind IN ('c
   'unexpected-significant', 'material-change', 'report-recalled'));
 
 CREATE INDEX claim_reporter_idx ON claim (reporter_id, id);
+
+ALTER TABLE item ADD COLUMN minutes_derivation TEXT[];
+COMMENT ON COLUMN item.minutes_derivation IS 'How its reporting minutes were worked out, step by step.';
