@@ -36,6 +36,7 @@ from worklist.exam_codes import AliasKind, normal
 from worklist.exam_mappings import Word, state_word
 from worklist.intake.completion import CUT_LOCK, work_out
 from worklist.intake.offering import to_reconsider
+from worklist.intake.places import note_contested
 from worklist.intake.remapping import ask_to_work_out_unmapped
 
 
@@ -67,6 +68,8 @@ def apply(connection: Connection, read: ReadNetwork, *, by: str) -> Applied:
     _refuse(put_sessions(connection, read))
     _record(connection, read, by)
     reprofiled = recut(connection)
+    if network.trust or network.source:
+        note_contested(connection)
     changed = before ^ frozenset(rules_in_force(connection).not_offered)
     worked_out = _work_out_again(connection, {rule.trust for rule in changed}) if changed else 0
     rebuild_index(connection)

@@ -128,6 +128,11 @@ def note_spoken_of(connection: Connection, trust_ods: str, accession_number: str
     connection.execute(_NOTE_WAITING, known)
 
 
+def note_contested(connection: Connection) -> None:
+    """Note the studies that several trusts sent: other words may name their performer now."""
+    connection.execute(_NOTE_CONTESTED)
+
+
 def lock_named(connection: Connection, uid: str | None) -> None:
     """Hold the StudyInstanceUID that an order names, before its accession: then its images find it, or it them."""
     if uid is not None:
@@ -138,5 +143,9 @@ _NOTE_WAITING = text(
     "INSERT INTO study_to_place (study_id)"
     " SELECT study_id FROM study_waiting WHERE trust_ods = :trust AND accession_number = :number"
     " UNION SELECT study_id FROM study_identity WHERE trust_ods = :trust AND study_instance_uid = CAST(:uid AS text)"
+    " ON CONFLICT DO NOTHING"
+)
+_NOTE_CONTESTED = text(
+    "INSERT INTO study_to_place (study_id) SELECT id FROM study WHERE prior_because = 'of-another-trust'"
     " ON CONFLICT DO NOTHING"
 )

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from allocation.configuration.apply import apply
+from allocation.configuration.read import read_texts
 from tests.builders import empty_of_work, shared
 from tests.conftest import Database
 from tests.worklist.arrivals import (
@@ -284,6 +286,18 @@ def test_where_nothing_says_who_performed_it_the_first_keeps_it_and_both_are_tol
     tell(network, an_object(), (PACS_B, an_object()), an_object(2), (PACS_B, an_object(2)))
     assert (items(network), items(network, "RXB")) == ({"000123": ("ready", 1)}, {})
     assert doubts(network) == {("RXA", "study-of-two-trusts"), ("RXB", "study-of-two-trusts")}
+
+
+def test_words_that_are_stated_later_settle_whose_a_study_of_two_trusts_is(network: Database) -> None:
+    sent = an_object(institution_name="Birch Moor General")
+    tell(network, sent, (PACS_B, sent))
+    assert items(network) == {"000123": ("ready", 1)}
+    stated = '[[trust]]\nods_code = "RXB"\nname = "Birch Moor (synthetic)"\nknown_as = ["Birch Moor General"]'
+    with network.app.begin() as connection:
+        apply(connection, read_texts([("network.toml", stated)]), by="test")
+    settle(network)
+    assert (items(network), items(network, "RXB")) == ({}, {"000123": ("ready", 1)})
+    assert doubts(network) == set()
 
 
 def test_what_somebody_has_begun_to_read_stays_with_them_and_a_person_is_told(network: Database) -> None:
