@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -15,8 +16,39 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from sqlalchemy import Connection
 
+from allocation.configuration.document import Network
+from allocation.configuration.read import InvalidConfiguration, ReadNetwork
 from allocation.exam_catalogue.file import read_catalogue
 from allocation.exam_catalogue.imports import Release, import_release
+from hl7_listener.dialect import Dialect
+from hl7_listener.dialect_faults import faults_of
+
+
+def check_dialects(read: ReadNetwork) -> None:
+    """Refuse a document in which a RIS's dialect says what would never be read.
+
+    Raises
+    ------
+    InvalidConfiguration
+        With the line, the key and the remedy of every fault.
+    """
+    faults = [
+        read.fault(("ris", place, "dialect", *key), what)
+        for place, ris in enumerate(read.network.ris)
+        for key, what in faults_of(ris.dialect)
+    ]
+    if faults:
+        raise InvalidConfiguration(faults)
+
+
+def schema_of(network: type[Network]) -> dict[str, Any]:
+    """Give the JSON Schema of a configuration document, with that of a RIS's dialect."""
+    schema = network.model_json_schema()
+    dialect = Dialect.model_json_schema(ref_template="#/$defs/{model}")
+    schema["$defs"] |= {name: one for name, one in dialect.pop("$defs", {}).items() if name not in schema["$defs"]}
+    schema["$defs"]["Dialect"] = dialect
+    schema["$defs"]["Ris"]["properties"]["dialect"] = {"$ref": "#/$defs/Dialect"}
+    return schema
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,9 +118,10 @@ def import_(
     from allocation.configuration.document import Network
     from allocation.configuration.read import read_files
     from cli.data_folder import open_database
+    from cli.importing import check_dialects, schema_of
 
     if schema:
-        print(json.dumps(Network.model_json_schema(), indent=2))
+        print(json.dumps(schema_of(Network), indent=2))
         return
     if not files:
         raise typer.BadParameter("name a TOML file", param_hint="FILES")
@@ -133,6 +134,7 @@ def import_(
             import_catalogue(connection, asked, check=check, retire_many=retire_many)
         return
     read = read_files(files)
+    check_dialects(read)
     with open_database(data, settings) as address, address.app_engine().connect() as connection:
         done = apply(connection, read, by=os.environ.get("USER", "command line"))
         if check:

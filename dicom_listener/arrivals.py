@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, Row, select
 from dicom_listener.admission import Rejection, RejectionReason, Source
 from dicom_listener.conformance import Status
 from dicom_listener.services.performed_procedure_step import NO_LONGER_UPDATED, StepAnswer
-from dicom_listener.services.storage import CANNOT_UNDERSTAND, OUT_OF_RESOURCES, StoreAnswer
+from dicom_listener.services.storage import OUT_OF_RESOURCES, StoreAnswer
 from worklist import audit
 from worklist.db.tables.network import source
 from worklist.doubts import open_doubt
@@ -85,9 +85,9 @@ class Arrivals:
             for sender, outcome in {
                 (arrival.sender, outcome)
                 for arrival, outcome in zip(arrivals, outcomes, strict=True)
-                if outcome.fate in {Fate.REFUSED, Fate.FAILED}
+                if outcome.fate is Fate.FAILED
             }:
-                _open_refusal(connection, sender, outcome.keyword or "Study", outcome.reason)
+                _open_refusal(connection, sender, "Study", outcome.reason)
         for title, count in Counter(one.calling_ae_title for one in objects).items():
             self.ear.hear(title, senders[title].trust, count)
         return [_answer(outcome) for outcome in outcomes]
@@ -117,8 +117,6 @@ class Arrivals:
 
 
 def _answer(outcome: Outcome) -> StoreAnswer:
-    if outcome.fate is Fate.REFUSED:
-        return StoreAnswer(CANNOT_UNDERSTAND, f"{outcome.keyword}: {outcome.reason}"[:64])
     if outcome.fate is Fate.FAILED:
         return StoreAnswer(OUT_OF_RESOURCES, "not kept, try again")
     return StoreAnswer()

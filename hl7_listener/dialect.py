@@ -91,6 +91,7 @@ class Dialect(BaseModel):
     defaults, word by word; null takes a word out. Words are compared in upper case.
 
     - `character_set`: of messages that declare none in MSH-18.
+    - `study_uid_fields`: the StudyInstanceUID of the images, where the order names it.
     - `accession_fields`, `placer_fields`, `exam_fields` (code, text and system from the component
       named on), `clinical_question_fields`.
     - `status_controls`: of ORC-1, that tell a change of status; `reading_status_fields` and `reading_statuses` say
@@ -117,6 +118,7 @@ class Dialect(BaseModel):
     character_set: Annotated[str, AfterValidator(_character_set)] = "8859/1"
     accession_fields: tuple[Field, ...] = ("IPC-1", "ORC-3", "OBR-3")
     placer_fields: tuple[Field, ...] = ("ORC-2", "OBR-2")
+    study_uid_fields: tuple[Field, ...] = ("IPC-3", "ZDS-1")
     controls: dict[str, OrderControl | None] = _CONTROLS
     status_controls: tuple[str, ...] = ("SC",)
     reading_status_fields: tuple[Field, ...] = ("ORC-5",)
@@ -149,6 +151,7 @@ class Dialect(BaseModel):
         fields = (
             *self.accession_fields,
             *self.placer_fields,
+            *self.study_uid_fields,
             *self.reading_status_fields,
             *self.exam_fields,
             *self.setting_fields,

@@ -20,7 +20,7 @@ MAX_TEXT = 64 * 1024
 #: What stands in the place of a value that is not there any more.
 CLEARED = '""'
 #: Fields of a segment that are looked into.
-_MAX_FIELDS = 60
+MAX_FIELDS = 60
 #: Most characters of a value, unless its reader asks for more.
 _MAX_VALUE = 200
 _MAX_GROUPS = 100
@@ -246,7 +246,7 @@ def _segments(text: str, separators: str, wanted: frozenset[str]) -> list[Segmen
     for line in text.split("\r")[1:]:
         if line[:3] not in wanted or line[3:4] not in (separator, ""):
             continue
-        fields = line.split(separator, _MAX_FIELDS)[:_MAX_FIELDS]
+        fields = line.split(separator, MAX_FIELDS)[:MAX_FIELDS]
         if fields[0] == "OBX" and len(fields) > _OBSERVATION_VALUE:
             fields[_OBSERVATION_VALUE] = ""
         kept.append(separator.join(fields))

@@ -5,6 +5,7 @@ Pure: no I/O, no clock, no settings. It must not take them in; `service` does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -35,6 +36,7 @@ from worklist.intake.study import Code
 from worklist.turnaround import Setting, Urgency
 
 _CLINICAL_QUESTION_LENGTH = 4000
+_UID = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")
 
 
 def read_orders(
@@ -87,6 +89,7 @@ def _order(group: Group, message: Message, dialect: Dialect, received_at: dateti
         exams=_exams(group, dialect),
         clinical_question=first(group, dialect.clinical_question_fields, at_most=_CLINICAL_QUESTION_LENGTH),
         placer_order_number=first(group, dialect.placer_fields),
+        study_instance_uid=_study_uid(group, dialect, faults),
         requester=person_in(group, dialect.requester_fields),
         call_back=telephone_in(group, dialect.call_back_fields),
         needed_by=needed_by(group, dialect, received_at, faults),
@@ -95,6 +98,15 @@ def _order(group: Group, message: Message, dialect: Dialect, received_at: dateti
         faults=tuple(faults),
     )
     return replace(order, cleared=_cleared(group, dialect, order))
+
+
+def _study_uid(group: Group, dialect: Dialect, faults: Faults) -> str | None:
+    """Give the StudyInstanceUID that an order names (DICOM PS3.5, 9.1: at most 64 digits and dots)."""
+    found = first(group, dialect.study_uid_fields)
+    if found is None or _UID.fullmatch(found):
+        return found
+    faults.append((dialect.study_uid_fields[0], "is no UID"))
+    return None
 
 
 def _cleared(group: Group, dialect: Dialect, order: Order) -> frozenset[str]:

@@ -45,6 +45,13 @@ def shared(cluster: embedded.Cluster, template: str) -> Iterator[Database]:
     embedded.drop_database(cluster, name)
 
 
+def empty_of_work(database: Database) -> None:
+    """Take all that came out of a database; what is only appended stays."""
+    with database.owner.begin() as connection:
+        for table in _OF_WORK.split():
+            connection.execute(text(f"DELETE FROM {table}"))
+
+
 def uid(*words: object) -> str:
     """Give a UID that is always the same for the same words."""
     return f"2.25.{int.from_bytes(hashlib.sha256(repr(words).encode()).digest()[:15], 'big')}"
@@ -179,4 +186,12 @@ def wait_until_somebody_waits(database: Database) -> None:
 
 _WAITING = text(
     "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
+)
+
+#: What names others stands before them.
+_OF_WORK = (
+    "worklist_exception alert item_priority item_act clock_pause exam_end exam_as_sent item_to_work_out home_reading"
+    " delivery reading item_study item_exam item_order order_identity item instance header_statement series"
+    " study_waiting study_to_place performed_series performed_step_study performed_step announced_study"
+    " study_identity study patient_merge patient"
 )

@@ -23,6 +23,7 @@ from worklist.doubts import open_doubt
 from worklist.intake.accessions import item_of_accession, lock_accession, open_item
 from worklist.intake.orders import Message, Outcome
 from worklist.intake.patients import can_be_patient_of, record_patient
+from worklist.intake.places import note_spoken_of
 from worklist.intake.study import PatientAsSent
 from worklist.item import ItemState
 from worklist.moves import append_item_event, lock_item
@@ -55,6 +56,7 @@ def receive_home_reading(connection: Connection, stated: HomeReading) -> Outcome
     if item_id is None:
         assert recorded is not None
         item_id = open_item(connection, trust, recorded.id, stated.accession_number, ItemState.ORDERED)
+        note_spoken_of(connection, trust, [stated.accession_number])
     follow(connection, recorded.settled if recorded else None)
     row = lock_item(connection, item_id)
     if not can_be_patient_of(connection, item_id, stated.patient):

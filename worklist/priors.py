@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, exists, or_, select
 
 from worklist.db.tables.network import source
-from worklist.db.tables.work import item, item_study, patient, study
+from worklist.db.tables.work import item, item_study, patient, study, study_identity
 from worklist.item import ItemState
 from worklist.item_view import ItemView, read_items
 
@@ -35,6 +35,21 @@ class Prior:
 
 
 @dataclass(frozen=True, slots=True)
+class PriorStudy:
+    """A study of the same patient that came and is no work here: why, and who is named as its performer.
+
+    `study_instance_uid` None: not for this viewer. `exam_date` is the local day that its headers state.
+    """
+
+    study_instance_uid: str | None
+    exam_date: date | None
+    modalities: tuple[str, ...]
+    description: str | None
+    because: str
+    performed_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """What is known of a patient besides one item, the newest first.
 
@@ -45,6 +60,7 @@ class History:
 
     identities: tuple[tuple[str, str | None], ...]
     priors: tuple[Prior, ...]
+    studies: tuple[PriorStudy, ...]
     asked: tuple[tuple[str, dict[str, Any]], ...]
 
 
@@ -72,7 +88,12 @@ def read_history(connection: Connection, item_id: int) -> History | None:
         )
     }
     priors = tuple(Prior(view, days[view.id]) for view in read_items(connection, list(days)))
-    return History(_identities(connection, known.id), priors, _sources_to_ask(connection, item_id, known.trust_ods))
+    return History(
+        _identities(connection, known.id),
+        priors,
+        _studies_of(connection, known.id, known.trust_ods),
+        _sources_to_ask(connection, item_id, known.trust_ods),
+    )
 
 
 def _identities(connection: Connection, patient_id: int) -> tuple[tuple[str, str | None], ...]:
@@ -83,6 +104,28 @@ def _identities(connection: Connection, patient_id: int) -> tuple[tuple[str, str
         .limit(_MOST_IDENTITIES)
     )
     return tuple((row.identifier, row.issuer or None) for row in rows)
+
+
+def _studies_of(connection: Connection, patient_id: int, trust: str) -> tuple[PriorStudy, ...]:
+    persons = select(patient.c.id).where(or_(patient.c.id == patient_id, patient.c.merged_into == patient_id))
+    rows = connection.execute(
+        select(study, study_identity.c.study_instance_uid)
+        .outerjoin(study_identity, study_identity.c.study_id == study.c.id)
+        .where(study.c.patient_id.in_(persons), study.c.trust_ods == trust, study.c.prior_because.is_not(None))
+        .order_by(study.c.facts["study_date"][0].astext.desc().nulls_last(), study.c.id.desc())
+        .limit(_MOST_PRIORS)
+    )
+    return tuple(
+        PriorStudy(
+            row.study_instance_uid,
+            next((date.fromisoformat(one) for one in row.facts.get("study_date", ())), None),
+            tuple(row.modalities),
+            next(iter(row.facts.get("description", ())), None),
+            row.prior_because,
+            row.performed_by,
+        )
+        for row in rows
+    )
 
 
 def _sources_to_ask(connection: Connection, item_id: int, trust: str) -> tuple[tuple[str, dict[str, Any]], ...]:

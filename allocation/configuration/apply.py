@@ -36,6 +36,7 @@ from worklist.exam_codes import AliasKind, normal
 from worklist.exam_mappings import Word, state_word
 from worklist.intake.completion import CUT_LOCK, work_out
 from worklist.intake.offering import to_reconsider
+from worklist.intake.places import note_contested
 from worklist.intake.remapping import ask_to_work_out_unmapped
 
 
@@ -67,6 +68,8 @@ def apply(connection: Connection, read: ReadNetwork, *, by: str) -> Applied:
     _refuse(put_sessions(connection, read))
     _record(connection, read, by)
     reprofiled = recut(connection)
+    if network.trust or network.source:
+        note_contested(connection)
     changed = before ^ frozenset(rules_in_force(connection).not_offered)
     worked_out = _work_out_again(connection, {rule.trust for rule in changed}) if changed else 0
     rebuild_index(connection)
@@ -97,8 +100,10 @@ def _known(connection: Connection) -> Known:
     def names(column: Any) -> frozenset[str]:
         return frozenset(connection.scalars(select(column)))
 
+    called = connection.execute(select(trust.c.ods_code, trust.c.known_as)).all()
     return Known(
-        names(trust.c.ods_code),
+        frozenset(row.ods_code for row in called),
+        {row.ods_code: tuple(row.known_as) for row in called},
         names(exam.c.code),
         names(scope_of_practice.c.code),
         names(reporter.c.code),
@@ -137,11 +142,14 @@ def _source_values(row: Source) -> dict[str, Any]:
         "completeness": stated.model_dump(mode="json", exclude={"quiet_seconds"}) if stated else None,
         "query": row.query.model_dump(mode="json", by_alias=True) if row.query else None,
         "claim_while_arriving": meanwhile.model_dump(mode="json") if meanwhile else None,
+        "elsewhere": list(row.elsewhere),
+        "old_after_days": row.old_after_days,
     }
 
 
 def _network_rows(connection: Connection, network: Network, by: str) -> None:
-    put_rows(connection, trust, ["ods_code"], [{"ods_code": row.ods_code, "name": row.name} for row in network.trust])
+    trusts = [{"ods_code": row.ods_code, "name": row.name, "known_as": list(row.known_as)} for row in network.trust]
+    put_rows(connection, trust, ["ods_code"], trusts)
     put_rows(
         connection,
         source,

@@ -23,10 +23,14 @@ from worklist.turnaround import Setting, TargetClock, Urgency
 
 
 class Trust(Row):
-    """A trust of the network, by its ODS code."""
+    """A trust of the network, by its ODS code.
+
+    `known_as` are other words by which headers name it as issuer of accession numbers or as institution.
+    """
 
     ods_code: OdsCode
     name: Words
+    known_as: tuple[Words, ...] = ()
 
 
 class Ris(Row):

@@ -20,6 +20,7 @@ class Known:
     """Names that stand in the database already and so may be referred to."""
 
     trusts: frozenset[str] = frozenset()
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by which headers name each trust
     exams: frozenset[str] = frozenset()
     scopes: frozenset[str] = frozenset()
     reporters: frozenset[str] = frozenset()
@@ -35,6 +36,7 @@ def check_references(read: ReadNetwork, known: Known) -> list[Fault]:
     places = (
         *_duplicates(network),
         *_trusts(network, known),
+        *_names(network, known),
         *_exams(network, known),
         *_reporters(network, known),
         *_sessions(network, known),
@@ -100,6 +102,21 @@ def _trusts(network: Network, known: Known) -> Iterator[Place]:
     for location, trust in named:
         if trust is not None and trust not in trusts:
             yield location, f"no trust {trust!r}; add a [[trust]] with this ods_code, or use one of {_some(trusts)}"
+
+
+def _names(network: Network, known: Known) -> Iterator[Place]:
+    """Give words by which headers would name two performers."""
+    whose = {normal(name): code for code, names in known.names.items() for name in (code, *names)}
+    whose |= {normal(name): row.ods_code for row in network.trust for name in (row.ods_code,)}
+    for n, row in enumerate(network.trust):
+        for m, name in enumerate(row.known_as):
+            if whose.setdefault(normal(name), row.ods_code) != row.ods_code:
+                other = whose[normal(name)]
+                yield ("trust", n, "known_as", m), f"{name!r} names {other} already; a word names one trust"
+    for n, source in enumerate(network.source):
+        for m, name in enumerate(source.elsewhere):
+            if normal(name) in whose:
+                yield ("source", n, "elsewhere", m), f"{name!r} names {whose[normal(name)]}, a trust of the network"
 
 
 def _exams(network: Network, known: Known) -> Iterator[Place]:

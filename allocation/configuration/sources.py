@@ -106,6 +106,10 @@ class Source(Row):
     `quiet_seconds` is the simple form of its completeness policy: how long without a new object makes a study
     complete. Without `claim_while_arriving` that is work of the settings emergency and critical care, or of the
     urgencies stroke, major trauma and emergency.
+
+    Studies that it sends and whose headers name a performer of `elsewhere` (issuer of the accession number, or
+    institution), or another trust of the network, are priors and no work; so are those of an examination more than
+    `old_after_days` before they came, unless an order or a report of the home RIS has their accession number.
     """
 
     ae_title: AeTitle
@@ -117,6 +121,8 @@ class Source(Row):
     claim_while_arriving: ClaimWhileArriving | None = None
     query: Query | None = None
     services: tuple[Service, ...] = ()
+    elsewhere: tuple[Words, ...] = ()
+    old_after_days: Annotated[int, Field(ge=1, le=36500)] | None = None
 
     @model_validator(mode="after")
     def _bound(self) -> Self:

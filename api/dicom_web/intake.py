@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import Connection, Engine
 
 from api.dicom_web.objects import Sent, Unreadable
-from dicom_listener.services.storage import CANNOT_UNDERSTAND, OUT_OF_RESOURCES
+from dicom_listener.services.storage import OUT_OF_RESOURCES
 from worklist import audit
 from worklist.doubts import open_doubt
 from worklist.feeds import FeedKind, note_heard
@@ -74,13 +74,8 @@ def _outcomes(connection: Connection, sender: Sender, sent: Sequence[Sent]) -> l
         if isinstance(one, Unreadable):
             outcomes.append(_refuse(connection, sender, one))
             continue
-        what = next(fates)
-        if what.fate is Fate.REFUSED:
-            keyword, uids = what.keyword, (one.sop_class_uid, one.sop_instance_uid)
-            outcomes.append(_refuse(connection, sender, Unreadable(CANNOT_UNDERSTAND, keyword, what.reason, *uids)))
-        else:
-            failure = OUT_OF_RESOURCES if what.fate is Fate.FAILED else None
-            outcomes.append(Outcome(one.sop_class_uid, one.sop_instance_uid, failure))
+        failure = OUT_OF_RESOURCES if next(fates).fate is Fate.FAILED else None
+        outcomes.append(Outcome(one.sop_class_uid, one.sop_instance_uid, failure))
     return outcomes
 
 

@@ -8,7 +8,7 @@ from api.acts import Permitted
 from api.pacs_calls import PacsCalls
 from api.problems import Problem
 from api.routes.work import may_see
-from api.schemas.sources import Priors, asked_of, prior_of
+from api.schemas.sources import PriorOnly, Priors, asked_of, prior_of
 from dicom_listener.client.query_address import stated_address
 from worklist import audit
 from worklist.item_view import read_items
@@ -42,5 +42,6 @@ def priors(act: Permitted, item_id: int, ask: bool = False) -> Priors:
     return Priors(
         item_id=item_id,
         priors=[prior_of(one) for one in history.priors],
+        studies=[PriorOnly.model_validate(one) for one in history.studies],
         asked=[asked_of(*one) for one in answers],
     )

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from api.schemas.work import Exam
 from dicom_listener.client.association import WhyNot
 from dicom_listener.client.find import PatientStudies
+from worklist.intake.ownership import PriorBecause
 from worklist.priors import Prior
 
 #: What helps, for each reason why a PACS did not answer.
@@ -96,11 +97,28 @@ class Asked(BaseModel):
     whole: bool
 
 
+class PriorOnly(BaseModel):
+    """A study that came and is no work here; `performed_by` is a trust of the network, or `elsewhere`."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    study_instance_uid: str | None
+    exam_date: date | None
+    modalities: list[str]
+    description: str | None
+    because: PriorBecause
+    performed_by: str | None
+
+
 class Priors(BaseModel):
-    """What came before of an item's patient, the newest first; `asked` is empty unless PACS were to be asked."""
+    """What came before of an item's patient, the newest first; `asked` is empty unless PACS were to be asked.
+
+    `priors` are items, `studies` came as priors only.
+    """
 
     item_id: int
     priors: list[PriorItem]
+    studies: list[PriorOnly]
     asked: list[Asked]
 
 

@@ -29,6 +29,7 @@ from dicom_listener.processes.acceptor import Acceptor, Port
 from dicom_listener.processes.desk import Desk, Others
 from dicom_listener.questions import QuestionDesk
 from worklist.intake.completion import complete_quiet_studies
+from worklist.intake.placing import place_noted
 
 #: How long the first objects of a study gather before it is looked at; a modality's whole series may come meanwhile.
 _GATHER = timedelta(seconds=0.5)
@@ -82,6 +83,7 @@ def _serve(given: Given, running: Running, workers: ForkServer, folder: Path) ->
     acceptor = Acceptor(ports, Limits(), hire, desk, workers=settings.listener_workers)
     committing = threading.Thread(target=committer.run, name="committer")
     committing.start()
+    every(0.2, stop, lambda: place_noted(engine), name="placing")
     every(0.2, stop, lambda: complete_quiet_studies(engine, gather=_GATHER), name="completion")
     every(_HEARD_SECONDS, stop, lambda: arrivals.ear.write_down(engine), name="feeds")
     enquiries = Enquiries(asked.questions(), manners, tls)

@@ -43,6 +43,7 @@ WANTED = wanted_tags(
     "ContentTime",
     "AccessionNumber",
     "Modality",
+    "InstitutionName",
     "TimezoneOffsetFromUTC",
     "StudyDescription",
     "InstitutionalDepartmentName",
@@ -123,7 +124,8 @@ def wanted_attributes_passed(data: Octets, transfer_syntax_uid: str) -> bool:
 def _received(
     attributes: AttributeReader, calling_ae_title: str, faults: dict[tuple[str, str], None]
 ) -> ReceivedObject:
-    accession_number, issuer = _accession(attributes)
+    requests = _requests(attributes)
+    accession_number, issuer = _accession(attributes, requests)
     study_date = attributes.day("StudyDate")
     return ReceivedObject(
         calling_ae_title=calling_ae_title,
@@ -146,25 +148,30 @@ def _received(
         patient_age=attributes.matching("PatientAge", _AGE),
         acquisition_ended=acquisition_ended(attributes),
         study_date=study_date[0] if study_date else None,
+        requested_accession_numbers=tuple(sorted(requests)) if len(requests) > 1 else (),
+        institution_name=attributes.description("InstitutionName"),
         header_faults=tuple(faults),
     )
 
 
-def _accession(attributes: AttributeReader) -> tuple[str | None, str | None]:
-    """Give the accession number and its issuer: the study's own, else that of its requests."""
+def _requests(attributes: AttributeReader) -> dict[str, str | None]:
+    """Give the accession numbers of the requests that the object satisfies, each with its issuer."""
+    found: dict[str, str | None] = {}
+    for request in attributes.items("RequestAttributesSequence"):
+        number = request.text("AccessionNumber")
+        if number is not None:
+            found.setdefault(number, _entity(request, "IssuerOfAccessionNumberSequence"))
+    return found
+
+
+def _accession(attributes: AttributeReader, requests: Mapping[str, str | None]) -> tuple[str | None, str | None]:
+    """Give the accession number and its issuer: the study's own, else that of the first of its requests."""
     own = attributes.text("AccessionNumber")
     if own is not None:
         return own, _entity(attributes, "IssuerOfAccessionNumberSequence")
-    requests = [
-        (number, _entity(request, "IssuerOfAccessionNumberSequence"))
-        for request in attributes.items("RequestAttributesSequence")
-        if (number := request.text("AccessionNumber")) is not None
-    ]
     if not requests:
         return None, _entity(attributes, "IssuerOfAccessionNumberSequence")
-    if len(set(requests)) > 1:
-        attributes.fault("RequestAttributesSequence", "has several accession numbers, the first was read")
-    number, issuer = requests[0]
+    number, issuer = next(iter(requests.items()))
     return number, issuer or _entity(attributes, "IssuerOfAccessionNumberSequence")
 
 

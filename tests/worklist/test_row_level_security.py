@@ -166,13 +166,13 @@ def test_a_temporary_table_does_not_stand_in_for_the_claims_that_open_a_patient(
         assert _seen(connection) == (0, 0, 0)
 
 
-def test_the_owner_of_a_study_uid_is_told_to_every_trust_and_the_study_to_none(
+def test_which_trusts_have_a_study_uid_is_told_to_every_trust_and_the_study_to_none(
     two: Database,
 ) -> None:
     with two.owner.connect() as connection:
         uid = connection.scalar(text("SELECT study_instance_uid FROM study_identity WHERE trust_ods = 'RXB'"))
     with transaction(two.app, Viewer(trust="RXA")) as connection:
-        assert connection.scalar(text("SELECT trust_ods FROM study_owner(:uid)"), {"uid": uid}) == "RXB"
+        assert connection.scalar(text("SELECT trust_ods FROM study_copies(:uid)"), {"uid": uid}) == "RXB"
         assert (
             connection.scalar(text("SELECT count(*) FROM study_identity WHERE study_instance_uid = :u"), {"u": uid})
             == 0

@@ -117,13 +117,19 @@ def open_while_arriving(connection: Connection, row: Row[Any]) -> None:
     offer_first_reading(connection, row)
 
 
-def reopen(connection: Connection, row: Row[Any]) -> Row[Any]:
-    """Bring a locked item that waits for images in step with those that are here, and give the row."""
+def follow_images(connection: Connection, row: Row[Any]) -> Row[Any]:
+    """Bring a locked item in step with images that were joined to it, however long they are here; give the row.
+
+    The caller has called `hold_cut`; the transaction sees the trust's identities (`view_as`).
+    """
     latest = connection.execute(_NEWEST_STUDY, {"id": row.id}).one_or_none()
-    if latest is None:
+    if latest is None or row.state in _NO_MORE_WORK:
         return row
-    row = make_move(connection, row, Move.IMAGES_ARRIVED)
-    if not still_arriving(connection, row.id):
+    if row.state == ItemState.ORDERED:
+        row = make_move(connection, row, Move.IMAGES_ARRIVED)
+    if still_arriving(connection, row.id):
+        open_while_arriving(connection, row)
+    else:
         _complete_item(connection, row, CompletedBy(latest.completed_by), {})
     return lock_item(connection, row.id)
 
@@ -346,7 +352,8 @@ _follows_the_first = and_(
     reading.c.purpose.in_((Purpose.CHECK.value, Purpose.AMENDMENT.value)),
     reading.c.state.in_((ReadingState.OPEN.value, ReadingState.HELD.value)),
 )
-_NOTHING_TO_READ = REPORTED | {ItemState.CANCELLED, ItemState.NOT_OFFERED}
+_NO_MORE_WORK = REPORTED | {ItemState.CANCELLED}
+_NOTHING_TO_READ = _NO_MORE_WORK | {ItemState.NOT_OFFERED}
 #: An item that is not offered is worked out when its images are complete, as one that is ordered.
 _NOT_WHILE_ARRIVING = _NOTHING_TO_READ | {ItemState.ORDERED}
 

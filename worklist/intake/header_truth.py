@@ -24,6 +24,8 @@ PATIENT_KEYWORDS = (
     "PatientBirthDate",
     "PatientSex",
 )
+#: The accession numbers of the requests that an object satisfies, one after another as in a DICOM value.
+REQUESTS = "RequestAttributesSequence"
 #: Compared between all objects of a study; `Modality` is compared within each series.
 _OF_STUDY = (
     *PATIENT_KEYWORDS,
@@ -32,6 +34,8 @@ _OF_STUDY = (
     "StudyDate",
     "TimezoneOffsetFromUTC",
 )
+#: Voted on as the others are, but no contradiction: series of one study may name departments of one performer.
+_NOT_COMPARED = ("InstitutionName",)
 #: An issuer belongs to the number that it issued: only objects that state the number that counts are asked.
 _ISSUED_BY = {"IssuerOfPatientID": "PatientID", "IssuerOfAccessionNumberSequence": "AccessionNumber"}
 
@@ -69,6 +73,12 @@ class Truth:
         return self.values.get("AccessionNumber")
 
     @property
+    def study_date(self) -> date | None:
+        """The study date that counts."""
+        stated = self.values.get("StudyDate")
+        return date.fromisoformat(stated) if stated else None
+
+    @property
     def patient_values(self) -> dict[str, str]:
         """What counts of the patient, by keyword."""
         return {keyword: self.values[keyword] for keyword in PATIENT_KEYWORDS if keyword in self.values}
@@ -86,6 +96,8 @@ def stated_by(received: ReceivedObject) -> dict[str, str]:
         "PatientSex": patient.sex,
         "AccessionNumber": received.accession_number,
         "IssuerOfAccessionNumberSequence": received.issuer_of_accession_number,
+        REQUESTS: "\\".join(sorted(received.requested_accession_numbers)),
+        "InstitutionName": received.institution_name,
         "Modality": received.modality,
         "StudyDate": received.study_date.isoformat() if received.study_date else None,
         "TimezoneOffsetFromUTC": ended.zone if ended and ended.zone.startswith(("+", "-")) else None,
@@ -112,6 +124,15 @@ def settle(statements: Sequence[Statement]) -> Truth:
         has_image=bool(with_images),
         lacks_modality=any(modality_of_series[series] is None for series in with_images),
     )
+
+
+def accession_numbers(statements: Iterable[Statement]) -> set[str]:
+    """Give every accession number that an image states, be it its study's or that of a request that it satisfies."""
+    found = set()
+    for one in statements:
+        if one.is_image:
+            found |= {one.stated.get("AccessionNumber", ""), *one.stated.get(REQUESTS, "").split("\\")}
+    return found - {""}
 
 
 def patient_of(values: Mapping[str, str]) -> PatientAsSent:
@@ -144,7 +165,7 @@ def _name(patient: PatientAsSent) -> str | None:
 
 def _values(statements: Sequence[Statement]) -> dict[str, str]:
     values: dict[str, str] = {}
-    for keyword in _OF_STUDY:
+    for keyword in (*_OF_STUDY, *_NOT_COMPARED):
         number = _ISSUED_BY.get(keyword)
         asked = [one for one in statements if number is None or one.stated.get(number) == values.get(number)]
         counted = Counter[str]()

@@ -27,6 +27,7 @@ from worklist.intake.completion import hold_cut
 from worklist.intake.exam_ends import take_exam_end, work_out_after_pause
 from worklist.intake.orders import Message, Outcome, made_at_of
 from worklist.intake.patients import can_be_patient_of, record_patient
+from worklist.intake.places import note_spoken_of
 from worklist.intake.study import PatientAsSent
 from worklist.item import ItemState, Move
 from worklist.local_time import CLOCK_SKEW, LocalTime
@@ -81,6 +82,7 @@ def receive_home_report(connection: Connection, report: HomeReport) -> Outcome:
     if item_id is None:
         assert recorded is not None
         item_id = open_item(connection, trust, recorded.id, report.accession_number, ItemState.ORDERED)
+        note_spoken_of(connection, trust, [report.accession_number])
     follow(connection, recorded.settled if recorded else None)
     hold_cut(connection)
     row = lock_item(connection, item_id)

@@ -50,6 +50,20 @@ def write_facts(connection: Connection, row: Row[Any], facts: ItemFacts | None =
     return changed
 
 
+def clear_facts(connection: Connection, row: Row[Any]) -> None:
+    """Take from a locked item what its images had worked out: it waits for images again."""
+    worked_out = (
+        "modality age_years exam_date setting urgency clock_start_at clock_start_source due_at hard_limit_at"
+        " target_rule report_due_at not_offered_rule not_offered_reason reporting_minutes profile_id ready_at"
+        " completed_by"
+    )
+    values: dict[str, Any] = {**dict.fromkeys(worked_out.split()), "arriving": False}
+    connection.execute(update(item).where(item.c.id == row.id).values(values))
+    for table in (item_exam, exam_as_sent):
+        connection.execute(delete(table).where(table.c.item_id == row.id))
+    close_doubts(connection, row.id, "unmapped-exam", by="intake", outcome="its images left")
+
+
 def kept_back(row: Row[Any], facts: ItemFacts, rules: Rules) -> NotOfferedRule | None:
     """Give the rule by which an item is not offered for network reporting; None also where its report is begun."""
     if is_out_of_hand(row):

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, exists, insert, select, text, update
 
 from worklist.db.tables.log import event
 from worklist.db.tables.work import item, item_order, item_study, order_identity
-from worklist.doubts import open_doubt
+from worklist.doubts import hold_doubt_open, open_doubt
 from worklist.intake.accessions import items_of_accessions, name_item, open_item
-from worklist.intake.patients import drop_nameless
+from worklist.intake.header_truth import Truth, patient_of
+from worklist.intake.patients import can_be_patient_of, drop_nameless
 from worklist.intake.studies import Taken
 from worklist.intake.study import ReceivedObject
 from worklist.item import REPORTED, ItemState, Move
@@ -74,33 +76,43 @@ def accessions_in_question(links: Sequence[Link], *, accession_number: str | Non
     return {number for number in (accession_number, links[0].accession_number) if number}
 
 
+def spoken_of(connection: Connection, trust: str, accession_numbers: Collection[str]) -> set[str]:
+    """Give those of accession numbers, which the caller has locked, that the home RIS spoke of."""
+    if not accession_numbers:
+        return set()
+    return set(connection.scalars(_SPOKEN_OF, {"trust": trust, "numbers": sorted(accession_numbers)}))
+
+
 def join_items(
     connection: Connection,
     trust: str,
     studies: Sequence[Taken],
     links: Mapping[int, Sequence[Link]],
     patients: Mapping[int, int],
+    waiting: Collection[int],
 ) -> list[Joined]:
     """Give each study with images its item, in the order given; `patients` are those of the studies, by id.
 
-    A study follows the accession number that counts until it is complete, so that the order of objects does
-    not matter. After that, and where somebody has begun to read, it stays where it is.
+    Those that are `waiting` look for none. A study follows the accession number that counts until it is complete, so
+    that the order of objects does not matter. After that, and where somebody has begun to read, it stays where it is.
     """
-    with_images = [one for one in studies if one.after.has_image]
+    with_images = [one for one in studies if one.after.has_image and one.row.id not in waiting]
     asked = {number for one in with_images if (number := _number_to_find(one, links.get(one.row.id, ())))}
     known = items_of_accessions(connection, trust, asked)
     current = {link.item_id for one in with_images for link in links.get(one.row.id, ())}
-    rows = _lock_items(connection, current | set(known.values()))
+    rows = lock_items(connection, current | set(known.values()))
     existing = current | set(known.values())
     joined = []
     for one in studies:
         before = list(links.get(one.row.id, ()))
         after = before
-        if one.after.has_image:
+        if one.after.has_image and one.row.id not in waiting:
             after = [_place(connection, trust, one, before, known, rows, patients[one.row.id])]
             after += before[1:]
+            if after[0] not in before and after[0].accession_number != one.after.accession_number:
+                note_reuse(connection, trust, after[0].item_id)
             for link in after:
-                _note_arrival(connection, rows, link.item_id, one, moved=bool(before) and link not in before)
+                note_arrival(connection, rows, link.item_id, one, moved=bool(before) and link not in before)
         first, now = next(iter(before), None), next(iter(after), None)
         opened = first is None and now is not None and now.item_id not in existing
         joined.append(Joined(one, first, now, opened))
@@ -139,15 +151,15 @@ def _place(
     rows: dict[int, Row[Any]],
     patient_id: int,
 ) -> Link:
-    number = one.after.accession_number
+    number = _number_that_counts(connection, one, known, rows)
     if links and not _is_to_move(links, accession_number=number, completed=one.row.completed_at is not None):
         return links[0]
     target = known.get(number) if number else None
     held = rows[links[0].item_id] if links else None
-    alone = held is not None and _is_alone(connection, one.row.id, held.id)
+    alone = held is not None and is_alone(connection, one.row.id, held.id)
     if held is not None and alone and held.state not in _LEFT_AS_IT_WAS:
         return links[0]
-    if held is not None and alone and target is None and _is_opened_by_images(connection, held):
+    if held is not None and alone and target is None and is_opened_by_images(connection, held):
         name_item(connection, held.id, number)
         target = held.id
         known.pop(links[0].accession_number or "", None)
@@ -160,8 +172,8 @@ def _place(
             moved = update(item_study).where(item_study.c.study_id == one.row.id, item_study.c.item_id == held.id)
             connection.execute(moved.values(item_id=target))
         if held is not None and alone and held.state == ItemState.ARRIVING:
-            if _is_opened_by_images(connection, held):
-                _end(connection, held, target)
+            if is_opened_by_images(connection, held):
+                end_item(connection, held, target)
                 known.pop(links[0].accession_number or "", None)
                 rows.pop(held.id)
             else:  # it was ordered, and goes on waiting for its own images
@@ -171,19 +183,45 @@ def _place(
     return Link(target, number)
 
 
-def _end(connection: Connection, row: Row[Any], target: int) -> None:
-    """End an item that nothing but the images opened, which have gone to another."""
+def end_item(connection: Connection, row: Row[Any], target: int | None) -> None:
+    """End a locked item that nothing but the images opened, which have gone to another, or (None) are no work."""
     withdraw_readings(connection, row.id)
     name_item(connection, row.id, None)
-    make_move(connection, row, Move.CANCELLED, dimensions={"joined_to": target})
+    make_move(connection, row, Move.CANCELLED, dimensions={"joined_to": target}, arriving=False)
 
 
-def _is_alone(connection: Connection, study_id: int, item_id: int) -> bool:
+def _number_that_counts(
+    connection: Connection, one: Taken, known: Mapping[str, int], rows: Mapping[int, Row[Any]]
+) -> str | None:
+    """Give the accession number by which a study finds its item; None too where it is used again for somebody else."""
+    number = one.after.accession_number
+    row = rows.get(known.get(number or "", 0))
+    return None if row is not None and is_reused(connection, row, one.after) else number
+
+
+def is_reused(connection: Connection, row: Row[Any], truth: Truth) -> bool:
+    """Whether images of somebody else came under the accession number of a reported item: they are other work."""
+    return row.state in REPORTED and not can_be_patient_of(connection, row.id, patient_of(truth.values))
+
+
+def note_reuse(connection: Connection, trust: str, item_id: int) -> None:
+    """Tell people of an item whose accession number came again, with images or an order of somebody else."""
+    hold_doubt_open(
+        connection,
+        "accession-number-used-again",
+        trust=trust,
+        item_id=item_id,
+        detail="the accession number of a reported item came again for another patient",
+    )
+
+
+def is_alone(connection: Connection, study_id: int, item_id: int) -> bool:
+    """Whether no other study belongs to an item."""
     others = exists().where(item_study.c.item_id == item_id, item_study.c.study_id != study_id)
     return not connection.scalar(select(others))
 
 
-def _is_opened_by_images(connection: Connection, row: Row[Any]) -> bool:
+def is_opened_by_images(connection: Connection, row: Row[Any]) -> bool:
     """Whether an item is there because of images alone: no order and no report of the home RIS opened it."""
     opened = exists().where(
         event.c.item_id == row.id,
@@ -193,15 +231,20 @@ def _is_opened_by_images(connection: Connection, row: Row[Any]) -> bool:
     return bool(connection.scalar(select(opened & ~exists().where(item_order.c.item_id == row.id))))
 
 
-def _lock_items(connection: Connection, item_ids: Collection[int]) -> dict[int, Row[Any]]:
+def lock_items(connection: Connection, item_ids: Collection[int]) -> dict[int, Row[Any]]:
+    """Lock items in the order of their ids, and give them by id."""
     if not item_ids:
         return {}
     statement = select(item).where(item.c.id.in_(item_ids)).order_by(item.c.id).with_for_update(key_share=True)
     return {row.id: row for row in connection.execute(statement)}
 
 
-def _note_arrival(connection: Connection, rows: dict[int, Row[Any]], item_id: int, one: Taken, *, moved: bool) -> None:
-    """Move an ordered item on, and tell people of images that nobody will read."""
+def note_arrival(connection: Connection, rows: dict[int, Row[Any]], item_id: int, one: Taken, *, moved: bool) -> None:
+    """Move a locked item that is ordered on, and tell people of images that nobody will read.
+
+    `moved` says that the study came to the item with all its images, else those count that are new. `rows` has the
+    items by id, and is brought up to date.
+    """
     images = len(one.recorded.new_images)
     if moved:
         images = sum(stating.objects for stating in one.recorded.after if stating.is_image)
@@ -220,7 +263,8 @@ def _note_arrival(connection: Connection, rows: dict[int, Row[Any]], item_id: in
             occurrences=images,
         )
     elif row.state in REPORTED:
-        late = images if moved else sum(1 for each in one.recorded.new_images if not _is_covered(row, each))
+        ends = [one.row.acquisition_ended_at] * images if moved else [_end_of(each) for each in one.recorded.new_images]
+        late = sum(1 for ended in ends if not _is_covered(row, ended))
         if late:
             open_doubt(
                 connection,
@@ -233,14 +277,23 @@ def _note_arrival(connection: Connection, rows: dict[int, Row[Any]], item_id: in
             )
 
 
-def _is_covered(row: Row[Any], received: ReceivedObject) -> bool:
+def _end_of(received: ReceivedObject) -> datetime | None:
+    return received.acquisition_ended.at if received.acquisition_ended else None
+
+
+def _is_covered(row: Row[Any], ended_at: datetime | None) -> bool:
     """Whether the home RIS reported after this was acquired: then its report covers it, however late it comes."""
-    ended = received.acquisition_ended
-    if row.state != ItemState.REPORTED_ELSEWHERE or row.reported_at is None or ended is None:
+    if row.state != ItemState.REPORTED_ELSEWHERE or row.reported_at is None or ended_at is None:
         return False
-    return bool(ended.at <= row.reported_at)
+    return bool(ended_at <= row.reported_at)
 
 
+_SPOKEN_OF = text(
+    "SELECT o.accession_number FROM order_identity o"
+    " WHERE o.trust_ods = :trust AND o.accession_number = ANY (:numbers)"
+    " AND (EXISTS (SELECT FROM item_order w WHERE w.item_id = o.item_id) OR EXISTS (SELECT FROM event e"
+    " WHERE e.item_id = o.item_id AND e.kind = 'item.opened' AND e.dimensions ->> 'state' = 'ordered'))"
+)
 _SETTLE_PATIENTS = text(
     "UPDATE item i SET patient_id = v.patient_id, merged_from_id = v.merged_from_id FROM ("
     " SELECT DISTINCT ON (l.item_id) l.item_id, coalesce(p.merged_into, p.id) AS patient_id,"

@@ -24,6 +24,7 @@ from worklist.intake import order
 from worklist.intake.accessions import items_of_accessions, lock_accessions
 from worklist.intake.order import Order, OrderControl, said_in
 from worklist.intake.orders import Outcome, made_at_of, outcome_of
+from worklist.intake.places import lock_named, note_spoken_of
 from worklist.item import ItemState
 from worklist.local_time import LONDON
 from worklist.moves import OF_EVENTS, append_item_events
@@ -54,6 +55,7 @@ def receive_new_orders(connection: Connection, orders: Sequence[Order]) -> list[
         for place, one in enumerate(orders)
         if _is_plain(one, moment.astimezone(LONDON).date())
     ]
+    lock_named(connection, {one.order.study_instance_uid for one in plain if one.order.study_instance_uid})
     opened: dict[int, int] = {}
     for trust, several in groupby(sorted(plain, key=_trust_of), key=_trust_of):
         view_as(connection, Viewer(trust=trust))
@@ -195,6 +197,7 @@ def _open(
                 "trust_ods": trust,
                 "accession_number": one.order.accession_number,
                 "placer_order_number": one.order.placer_order_number,
+                "study_instance_uid": one.order.study_instance_uid,
             }
             for row, one in rows.values()
         ],
@@ -211,6 +214,8 @@ def _open(
             for row, one in rows.values()
         ],
     )
+    uids = {one.order.study_instance_uid for _, one in rows.values() if one.order.study_instance_uid}
+    note_spoken_of(connection, trust, [one.order.accession_number for _, one in rows.values()], uids)
     append_item_events(
         connection,
         [

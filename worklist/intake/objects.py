@@ -8,25 +8,41 @@ number, patient, item, reading, claim. It must not judge completeness or due tim
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from worklist.db.engine import Viewer, view_as
 from worklist.intake.accessions import lock_accessions
 from worklist.intake.arrived import Arrival, StudyArrived, sort_arrivals
-from worklist.intake.header_truth import settle
-from worklist.intake.headers import record_headers
+from worklist.intake.header_truth import Truth, settle
+from worklist.intake.headers import Recorded, record_headers
 from worklist.intake.item_doubts import settle_doubts
-from worklist.intake.items import Joined, accessions_in_question, join_items, links_of, settle_item_patients
-from worklist.intake.studies import Taken, is_changed, lock_studies, make_studies, what_was_taken, write_studies
+from worklist.intake.items import (
+    Joined,
+    accessions_in_question,
+    join_items,
+    links_of,
+    settle_item_patients,
+    spoken_of,
+)
+from worklist.intake.places import arrive
+from worklist.intake.studies import (
+    Locked,
+    Taken,
+    is_changed,
+    lock_studies,
+    make_studies,
+    what_was_taken,
+    write_studies,
+)
 from worklist.intake.study_patients import PatientsPlaced, drop_unnamed, place_patients, write_patients
 from worklist.patients.items import settle_shown
 
@@ -40,27 +56,19 @@ class Fate(StrEnum):
 
     NEW = "new"
     KNOWN = "known"  # it had been taken before
-    REFUSED = "refused"  # nothing was written of it; it is refused whenever it comes
     FAILED = "failed"  # its study could not be taken; nothing was written of it
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an object, and why it was not taken: the keyword and the reason, never a value.
-
-    Of a failure `reason` is the type of the error.
-    """
+    """What became of an object; of a failure `reason` is the type of the error, never a value."""
 
     fate: Fate
-    keyword: str = ""
     reason: str = ""
 
 
-#: A study whose UID is known as another trust's work stays that trust's.
-OF_ANOTHER_TRUST = Outcome(Fate.REFUSED, "StudyInstanceUID", "known as another trust's study")
-
 _NEW, _KNOWN = Outcome(Fate.NEW), Outcome(Fate.KNOWN)
-_Locked = Sequence[tuple[StudyArrived, Row[Any] | None]]
+_Studies = Sequence[tuple[StudyArrived, Locked]]
 
 
 def take_in(connection: Connection, arrivals: Sequence[Arrival]) -> list[Outcome]:
@@ -71,16 +79,8 @@ def take_in(connection: Connection, arrivals: Sequence[Arrival]) -> list[Outcome
     """
     outcomes = [_KNOWN] * len(arrivals)
     studies = sort_arrivals(arrivals)
-    locked = lock_studies(connection, studies) if studies else {}
-    ours: list[tuple[StudyArrived, Row[Any] | None]] = []
-    for one in studies:
-        trust, row = locked[one.study_instance_uid]
-        if trust == one.trust:
-            ours.append((one, row))
-        else:
-            for place in one.places:
-                outcomes[place] = OF_ANOTHER_TRUST
-    for trust, of_trust in groupby(sorted(ours, key=lambda pair: pair[0].trust), key=lambda pair: pair[0].trust):
+    locked = list(zip(studies, lock_studies(connection, studies), strict=True)) if studies else []
+    for trust, of_trust in groupby(sorted(locked, key=_trust), key=_trust):
         view_as(connection, Viewer(trust=trust))
         for place, outcome in _take_or_split(connection, trust, list(of_trust)).items():
             outcomes[place] = outcome
@@ -99,7 +99,7 @@ def _take_failed_again(connection: Connection, arrivals: Sequence[Arrival], outc
             outcomes[place] = outcome
 
 
-def _take_or_split(connection: Connection, trust: str, studies: _Locked) -> dict[int, Outcome]:
+def _take_or_split(connection: Connection, trust: str, studies: _Studies) -> dict[int, Outcome]:
     """Take studies in together; where that fails, one by one, so that only the one at fault is left out."""
     try:
         with connection.begin_nested():
@@ -110,28 +110,29 @@ def _take_or_split(connection: Connection, trust: str, studies: _Locked) -> dict
         if len(studies) > 1:
             return {place: one for each in studies for place, one in _take_or_split(connection, trust, [each]).items()}
         log.error("study not taken", error=type(error).__name__)
-        return dict.fromkeys(studies[0][0].places, Outcome(Fate.FAILED, "", type(error).__name__))
+        return dict.fromkeys(studies[0][0].places, Outcome(Fate.FAILED, type(error).__name__))
 
 
-def _take(connection: Connection, trust: str, studies: _Locked) -> dict[int, Outcome]:
-    known = {row.id: (one, row) for one, row in studies if row is not None}
+def _take(connection: Connection, trust: str, studies: _Studies) -> dict[int, Outcome]:
+    known = {known.row.id: (one, known) for one, known in studies if known.row is not None}
     recorded = record_headers(connection, trust, {study_id: one for study_id, (one, _) in known.items()})
-    taken = [what_was_taken(*known[study_id], one) for study_id, one in recorded.items()]
+    taken = [_taken(*known[study_id], one) for study_id, one in recorded.items()]
     taken = [one for one in taken if is_changed(one)]
-    new = [(one, settle(one.statements())) for one, row in studies if row is None]
+    new = [(one, known, settle(one.statements())) for one, known in studies if known.row is None]
     links = links_of(connection, [one.row.id for one in taken])
-    in_question = {truth.accession_number for _, truth in new if truth.has_image and truth.accession_number}
+    in_question = {truth.accession_number for _, _, truth in new if truth.has_image and truth.accession_number}
     for each in taken:
         if each.after.has_image:
             number, completed = each.after.accession_number, each.row.completed_at is not None
             in_question |= accessions_in_question(links[each.row.id], accession_number=number, completed=completed)
     lock_accessions(connection, trust, in_question)
-    placed = place_patients(connection, trust, [truth for _, truth in new], taken)
-    made = _make(connection, trust, new, placed)
-    taken += made
-    write_studies(connection, taken)
+    placed = place_patients(connection, trust, [truth for _, _, truth in new], taken)
+    taken += _make(connection, trust, new, placed)
+    linked = [study_id for study_id, found in links.items() if found]
+    arrived = arrive(connection, trust, taken, linked, spoken_of(connection, trust, in_question))
+    write_studies(connection, taken, arrived.columns)
     persons = write_patients(connection, placed, taken)
-    joined = _settle_items(connection, trust, taken, links, placed)
+    joined = _settle_items(connection, trust, taken, links, placed, arrived.waiting)
     shown = persons | {one.taken.row.patient_id for one in joined if one.before != one.after}
     if shown:
         settle_shown(connection, shown)
@@ -139,24 +140,39 @@ def _take(connection: Connection, trust: str, studies: _Locked) -> dict[int, Out
     return dict.fromkeys(places, _NEW)
 
 
+def _taken(arrived: StudyArrived, known: Locked, recorded: Recorded) -> Taken:
+    assert known.row is not None
+    return what_was_taken(arrived, known.row, recorded, contested=known.contested)
+
+
+def _trust(pair: tuple[StudyArrived, Locked]) -> str:
+    return pair[0].trust
+
+
 def _make(
-    connection: Connection, trust: str, new: Sequence[tuple[StudyArrived, Any]], placed: PatientsPlaced
+    connection: Connection, trust: str, new: Sequence[tuple[StudyArrived, Locked, Truth]], placed: PatientsPlaced
 ) -> list[Taken]:
     """Make the studies of which nothing was known, and write their objects."""
     rows = make_studies(
-        connection, [(one, truth, patient) for (one, truth), patient in zip(new, placed.of_new, strict=True)]
+        connection, [(one, truth, patient) for (one, _, truth), patient in zip(new, placed.of_new, strict=True)]
     )
-    arrived = {row.id: one for row, (one, _) in zip(rows, new, strict=True)}
+    arrived = {row.id: one for row, (one, _, _) in zip(rows, new, strict=True)}
     recorded = record_headers(connection, trust, arrived)
-    return [what_was_taken(arrived[row.id], row, recorded[row.id]) for row in rows]
+    contested = {row.id: known.contested for row, (_, known, _) in zip(rows, new, strict=True)}
+    return [what_was_taken(arrived[row.id], row, recorded[row.id], contested=contested[row.id]) for row in rows]
 
 
 def _settle_items(
-    connection: Connection, trust: str, taken: list[Taken], links: dict[int, Any], placed: PatientsPlaced
+    connection: Connection,
+    trust: str,
+    taken: list[Taken],
+    links: dict[int, Any],
+    placed: PatientsPlaced,
+    waiting: Collection[int],
 ) -> list[Joined]:
     taken = sorted(taken, key=lambda one: one.arrived.study_instance_uid)
     patients = {one.row.id: placed.moved.get(one.row.id, one.row.patient_id) for one in taken}
-    joined = join_items(connection, trust, taken, links, patients)
+    joined = join_items(connection, trust, taken, links, patients, waiting)
     touched = {
         link.item_id
         for one in joined

@@ -56,6 +56,7 @@ class Order:
     exams: tuple[Code, ...] = ()
     clinical_question: str | None = None
     placer_order_number: str | None = None
+    study_instance_uid: str | None = None
     exam_ended: LocalTime | None = None
     requester: str | None = None
     call_back: str | None = None
@@ -89,6 +90,7 @@ def said_in(order: Order, at: datetime, doubts: Sequence[tuple[str, str]]) -> di
         "exams": [[code.value, code.scheme, code.meaning] for code in order.exams] or None,
         "clinical_question": order.clinical_question,
         "placer_order_number": order.placer_order_number,
+        "study_instance_uid": order.study_instance_uid,
         "requester": order.requester,
         "call_back": order.call_back,
         "needed_by": needed and [needed.at.isoformat(), needed.as_sent, needed.zone, needed.fold, needed.source],

@@ -20,11 +20,24 @@ from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.work import item_order, order_identity
 from worklist.doubts import close_doubt, close_doubts, hold_doubt_open, open_doubt
 from worklist.intake.accessions import item_of_accession, lock_accession, open_item
-from worklist.intake.completion import hold_cut, open_while_arriving, reopen, work_out
+from worklist.intake.completion import follow_images, hold_cut, open_while_arriving, work_out
 from worklist.intake.exam_ends import note_exam_end, worked_out_from_images
 from worklist.intake.item_doubts import settle_two_patients
-from worklist.intake.order import Message, Order, OrderControl, Said, columns_of, pack, said_in, together, unpack
-from worklist.intake.patients import Recorded, drop_nameless, record_patient
+from worklist.intake.items import note_reuse
+from worklist.intake.order import (
+    Message,
+    Order,
+    OrderControl,
+    Said,
+    columns_of,
+    pack,
+    said_in,
+    together,
+    unpack,
+    value_of,
+)
+from worklist.intake.patients import Recorded, can_be_patient_of, drop_nameless, record_patient
+from worklist.intake.places import lock_named, note_spoken_of
 from worklist.intake.priorities import note_ordered_urgency
 from worklist.item import REPORTED, ItemState, Move, moves_from
 from worklist.local_time import LONDON
@@ -59,6 +72,7 @@ def receive_order(connection: Connection, order: Order) -> Outcome:
     """
     message, trust, moment = order.message, order.message.trust, now(connection)
     view_as(connection, Viewer(trust=trust))
+    lock_named(connection, [order.study_instance_uid] if order.study_instance_uid else [])
     lock_accession(connection, trust, order.accession_number)
     item_id = item_of_accession(connection, trust, order.accession_number)
     made_at = made_at_of(message, moment)
@@ -75,6 +89,9 @@ def receive_order(connection: Connection, order: Order) -> Outcome:
     others = [one for one in follow(connection, recorded.settled if recorded else None) if one != item_id]
     hold_cut(connection)
     locked = lock_item(connection, item_id)
+    if locked.state in REPORTED and not can_be_patient_of(connection, item_id, order.patient):
+        note_reuse(connection, trust, item_id)
+        return Outcome.KEPT_OUT
     news = stated != known
     if news:
         patient_id = _whose(order, said, stated, recorded, row)
@@ -82,6 +99,8 @@ def receive_order(connection: Connection, order: Order) -> Outcome:
         locked = _name_patient(connection, locked, patient_id)
         _settle_doubts(connection, locked, known, stated, message.facility)
         locked = _obey(connection, locked, stated, is_newest=stated["control"] == said["control"])
+        uid = value_of(stated, "study_instance_uid")
+        note_spoken_of(connection, trust, [order.accession_number], [uid] if uid else [])
     told = [
         note_exam_end(connection, locked, made_at, order.exam_ended, cleared="exam_ended" in order.cleared),
         note_ordered_urgency(connection, item_id, made_at, order.urgency),
@@ -126,12 +145,9 @@ def _keep(connection: Connection, row: Row[Any], stated: Mapping[str, Said], pat
         .values(item_id=row.id, trust_ods=row.trust_ods, **values)
         .on_conflict_do_update(index_elements=["item_id"], set_={**values, "received_at": func.radpool_now()})
     )
-    if "placer_order_number" in stated:
-        connection.execute(
-            update(order_identity)
-            .where(order_identity.c.item_id == row.id)
-            .values(placer_order_number=stated["placer_order_number"].value)
-        )
+    numbers = {name: value_of(stated, name) for name in ("placer_order_number", "study_instance_uid") if name in stated}
+    if numbers:
+        connection.execute(update(order_identity).where(order_identity.c.item_id == row.id).values(numbers))
 
 
 def _name_patient(connection: Connection, row: Row[Any], patient_id: int | None) -> Row[Any]:
@@ -156,7 +172,7 @@ def _obey(connection: Connection, row: Row[Any], stated: Mapping[str, Said], *, 
         open_doubt(connection, "order-after-cancel", trust=row.trust_ods, item_id=row.id, detail=detail)
         return row
     close_doubts(connection, row.id, _IMAGES_OF_CANCELLED, by=_BY, outcome="ordered again")
-    return reopen(connection, make_move(connection, row, Move.ORDERED_AGAIN, arriving=False))
+    return follow_images(connection, make_move(connection, row, Move.ORDERED_AGAIN, arriving=False))
 
 
 def _cancel(connection: Connection, row: Row[Any], *, is_newest: bool) -> Row[Any]:

@@ -5,7 +5,8 @@ It must not judge what counts of what is stated (`worklist.intake.header_truth` 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,8 @@ from worklist.intake.headers import Recorded
 class Taken:
     """A study of a batch of which something was new: its row before, and what counts of it before and after.
 
-    `before` is None of a study that the batch brought first. `facts` are those after.
+    `before` is None of a study that the batch brought first. `facts` are those after. `contested` says that another
+    trust has it too.
     """
 
     arrived: StudyArrived
@@ -31,27 +33,41 @@ class Taken:
     before: Truth | None
     after: Truth
     facts: dict[str, list[Any]]
+    contested: bool = False
 
 
-def lock_studies(connection: Connection, studies: Sequence[StudyArrived]) -> dict[str, tuple[str, Row[Any] | None]]:
-    """Lock what is known of studies, in one order for everybody, and give trust and row by UID.
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """What is known of a study whose objects came: its row (None: nothing), and whether another trust has it too."""
 
-    A UID of which nothing is known is locked by itself until the transaction ends: its row is None, and its trust
-    that whose object stands first in the batch.
+    row: Row[Any] | None
+    contested: bool
+
+
+def lock_studies(connection: Connection, studies: Sequence[StudyArrived]) -> list[Locked]:
+    """Lock what is known of studies, in one order for everybody, and give it in the order of the studies.
+
+    A UID that the trust has nothing of is locked by itself until the transaction ends.
     """
-    uids = sorted({one.study_instance_uid for one in studies})
-    owners = _owners(connection, uids)
-    unknown = [uid for uid in uids if uid not in owners]
+    wanted = [(one.study_instance_uid, one.trust) for one in studies]
+    ids = _copies(connection, {uid for uid, _ in wanted})
+    unknown = sorted({uid for uid, trust in wanted if (uid, trust) not in ids})
     if unknown:
-        connection.execute(_LOCK_UIDS, {"uids": unknown})  # two writers may bring the first object at once
-        owners |= _owners(connection, unknown)
-    ours = {(one.study_instance_uid, one.trust) for one in studies}
-    ids = [owner.study_id for uid, owner in owners.items() if (uid, owner.trust_ods) in ours]
-    rows = {row.id: row for row in connection.execute(_locked(ids))} if ids else {}
-    locked = {uid: (owner.trust_ods, rows.get(owner.study_id)) for uid, owner in owners.items()}
-    for one in sorted(studies, key=lambda one: min(one.places)):
-        locked.setdefault(one.study_instance_uid, (one.trust, None))
-    return locked
+        lock_uids(connection, unknown)  # two writers may bring the first object at once
+        ids |= _copies(connection, unknown)
+    rows = {row.id: row for row in lock_rows(connection, [ids[one] for one in wanted if one in ids])}
+    trusts = Counter(uid for uid, _ in {*ids, *wanted})
+    return [Locked(rows.get(ids.get(one, 0)), trusts[one[0]] > 1) for one in wanted]
+
+
+def lock_uids(connection: Connection, uids: Sequence[str]) -> None:
+    """Hold StudyInstanceUIDs until the transaction ends, before any row of a study."""
+    connection.execute(_LOCK_UIDS, {"uids": list(uids)})
+
+
+def lock_rows(connection: Connection, study_ids: Collection[int]) -> Sequence[Row[Any]]:
+    """Lock studies, by id."""
+    return connection.execute(_locked(study_ids)).all() if study_ids else []
 
 
 def make_studies(connection: Connection, patients: Sequence[tuple[StudyArrived, Truth, int]]) -> list[Row[Any]]:
@@ -80,7 +96,7 @@ def make_studies(connection: Connection, patients: Sequence[tuple[StudyArrived, 
     return rows
 
 
-def what_was_taken(arrived: StudyArrived, row: Row[Any], recorded: Recorded) -> Taken:
+def what_was_taken(arrived: StudyArrived, row: Row[Any], recorded: Recorded, *, contested: bool) -> Taken:
     """Work out what counts of a study before and after a batch."""
     after = settle(recorded.after)
     facts = merge(row.facts, arrived.facts)
@@ -88,13 +104,14 @@ def what_was_taken(arrived: StudyArrived, row: Row[Any], recorded: Recorded) -> 
         if any(values):
             facts[name] = values
     before = settle(recorded.before) if recorded.before else None
-    return Taken(arrived, row, recorded, before, after, dict(sorted(facts.items())))
+    return Taken(arrived, row, recorded, before, after, dict(sorted(facts.items())), contested)
 
 
-def write_studies(connection: Connection, taken: Sequence[Taken]) -> None:
-    """Write counts, facts and times of studies of which something was new."""
+def write_studies(connection: Connection, taken: Sequence[Taken], places: Mapping[int, Mapping[str, Any]]) -> None:
+    """Write counts, facts, times and whose work they are of studies of which something was new."""
     for one in taken:
-        connection.execute(update(study).where(study.c.id == one.row.id).values(_values(one)))
+        values = {**_values(one), **places[one.row.id]}
+        connection.execute(update(study).where(study.c.id == one.row.id).values(values))
 
 
 def is_changed(one: Taken) -> bool:
@@ -135,16 +152,18 @@ def _is_later(one: Taken) -> bool:
     return when(ended) > known
 
 
-def _owners(connection: Connection, uids: Sequence[str]) -> dict[str, Row[Any]]:
-    return {row.uid: row for row in connection.execute(_OWNERS, {"uids": list(uids)})}
+def _copies(connection: Connection, uids: Collection[str]) -> dict[tuple[str, str], int]:
+    """Give the studies of UIDs by UID and trust."""
+    rows = connection.execute(_COPIES, {"uids": sorted(uids)})
+    return {(row.uid, row.trust_ods): row.study_id for row in rows}
 
 
-def _locked(ids: Sequence[int]) -> Any:
+def _locked(ids: Collection[int]) -> Any:
     return select(study).where(study.c.id.in_(ids)).order_by(study.c.id).with_for_update(key_share=True)
 
 
-_OWNERS = text(
-    "SELECT u.uid, o.study_id, o.trust_ods FROM unnest(CAST(:uids AS text[])) AS u (uid), study_owner(u.uid) o"
+_COPIES = text(
+    "SELECT u.uid, c.study_id, c.trust_ods FROM unnest(CAST(:uids AS text[])) AS u (uid), study_copies(u.uid) c"
 )
 _LOCK_UIDS = text(
     "SELECT pg_advisory_xact_lock(7223009, h.key)"

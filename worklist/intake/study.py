@@ -50,7 +50,8 @@ class ReceivedObject:
 
     `acquisition_ended` is the best statement of the end of acquisition that this object carries,
     with its own source keyword inside; `header_faults` names attributes that could not be read
-    (keyword and reason, never the value: values can identify a patient).
+    (keyword and reason, never the value: values can identify a patient). `requested_accession_numbers` are those of the
+    requests that the object satisfies, where there are several.
     """
 
     calling_ae_title: str
@@ -73,6 +74,8 @@ class ReceivedObject:
     acquisition_ended: LocalTime | None = None
     study_date: date | None = None
     header_faults: tuple[tuple[str, str], ...] = ()
+    requested_accession_numbers: tuple[str, ...] = ()
+    institution_name: str | None = None
 
     @property
     def is_image(self) -> bool:

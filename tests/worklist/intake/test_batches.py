@@ -112,14 +112,13 @@ def test_a_batch_of_nothing_is_nothing(one: Database) -> None:
         assert take_in(connection, []) == []
 
 
-def test_a_study_of_another_trust_is_refused_and_the_rest_of_its_batch_is_taken(one: Database) -> None:
+def test_a_study_that_another_trust_has_too_is_taken_with_the_rest_of_its_batch(one: Database) -> None:
     run, ct = next(_runs), _ordinary()
     mine, *_ = _arrivals(run, [ct])
     theirs = Arrival(Sender("PACS_B", "RXB", 3600), mine.received)
     fresh, *_ = _arrivals(run, [replace(ct, study=1)])
-    refused = Outcome(Fate.REFUSED, "StudyInstanceUID", "known as another trust's study")
     with one.app.begin() as connection:
-        assert take_in(connection, [mine, theirs, fresh]) == [Outcome(Fate.NEW), refused, Outcome(Fate.NEW)]
+        assert take_in(connection, [mine, theirs, fresh]) == [Outcome(Fate.NEW)] * 3
 
 
 def test_a_study_that_cannot_be_taken_undoes_no_other_and_its_values_are_not_told(

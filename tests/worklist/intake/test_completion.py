@@ -16,8 +16,6 @@ from tests.builders import wait_until_somebody_waits
 from tests.conftest import NOW, Database, set_clock
 from tests.worklist.arrivals import (
     ACQUIRED_AT,
-    PACS_A,
-    PACS_B,
     PATIENT,
     acquired,
     an_object,
@@ -37,7 +35,6 @@ from worklist.db.tables.network import profile
 from worklist.db.tables.work import item, study
 from worklist.intake.completeness import CompletedBy
 from worklist.intake.completion import complete_quiet_studies, complete_study, offer_first_reading, work_out
-from worklist.intake.objects import OF_ANOTHER_TRUST, Arrival, take_in
 from worklist.intake.senders import Sender
 from worklist.intake.study import Code, ReceivedObject
 from worklist.local_time import LocalTime
@@ -151,14 +148,6 @@ def test_images_that_come_after_the_report_are_put_before_a_person(network: Data
     assert doubts_of(network.app) == {"late-images"}
     assert the_item(network.app).state == "verified"
     assert [one.state for one in readings_of(network.app)] == ["done"]
-
-
-def test_a_study_uid_of_another_trust_is_not_taken(network: Database) -> None:
-    receive(network.app, an_object(), sender=PACS_A)
-    with network.app.begin() as connection:
-        assert take_in(connection, [Arrival(PACS_B, an_object(2))]) == [OF_ANOTHER_TRUST]
-    with network.app.connect() as connection:
-        assert connection.scalar(text("SELECT count(*) FROM instance")) == 1
 
 
 def test_a_birth_date_in_the_future_leaves_the_age_unknown(network: Database) -> None:

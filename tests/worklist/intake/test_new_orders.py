@@ -95,6 +95,7 @@ def test_everything_that_an_order_says_is_kept(network: Database) -> None:
         exams=(Code("XCHES", "NICIP", 'XR "Chest" \\ é'), Code("", "", "words alone")),
         clinical_question="Pneumonia? It's {odd} : \\n",
         placer_order_number="P1",
+        study_instance_uid="2.25.1",
         requester="Dr Test",
         call_back="bleep 1234",
         needed_by=LocalTime("202606120930", "Europe/London", 0, "OBR-27.5", _NEEDED_AT),
@@ -103,7 +104,7 @@ def test_everything_that_an_order_says_is_kept(network: Database) -> None:
     assert take_together(network.app, [full]) == [Outcome.APPLIED]
     [row] = [one for one in state(network) if one[0] == "item"]
     assert row[5:] == (
-        *("H1", "H1", "new", "inpatient", "urgent"),
+        *("2.25.1", "H1", "H1", "new", "inpatient", "urgent"),
         [["XCHES", "NICIP", 'XR "Chest" \\ é'], ["", "", "words alone"]],
         *("Pneumonia? It's {odd} : \\n", "Dr Test", "bleep 1234"),
         *(_NEEDED_AT, "202606120930", "Europe/London", 0, "OBR-27.5"),
@@ -186,17 +187,19 @@ def _any_order(chosen: random.Random, number: int) -> Order:
         patient=patient,
         urgency=chosen.choice([None, *Urgency]),
         setting=chosen.choice([None, *Setting]),
+        study_instance_uid=chosen.choice([None, None, f"2.25.{chosen.randrange(40)}"]),
         exam_ended=acquired(made_at) if chosen.random() < 0.1 else None,
         faults=(("PID-7", "is not a date"),) if chosen.random() < 0.1 else (),
     )
 
 
 _ITEMS = (
-    "SELECT 'item', o.trust_ods, o.accession_number, o.placer_order_number, i.state, p.identifier, w.identifier,"
+    "SELECT 'item', o.trust_ods, o.accession_number, o.placer_order_number, i.state, o.study_instance_uid,"
+    " p.identifier, w.identifier,"
     " io.control, io.setting, io.urgency, io.exams, io.clinical_question, io.requester, io.call_back, io.needed_by_at,"
     " io.needed_by_as_sent, io.needed_by_zone, io.needed_by_fold, io.needed_by_source, io.referral_date, io.message_at,"
     " io.stated FROM item i JOIN order_identity o ON o.item_id = i.id JOIN patient p ON p.id = i.patient_id"
-    " JOIN item_order io ON io.item_id = i.id JOIN patient w ON w.id = io.patient_id ORDER BY 2, 3"
+    " JOIN item_order io ON io.item_id = i.id LEFT JOIN patient w ON w.id = io.patient_id ORDER BY 2, 3"
 )
 _PATIENTS = (
     "SELECT 'patient', trust_ods, issuer, identifier, nhs_number, nhs_number_status, family_name, given_name, name_key,"

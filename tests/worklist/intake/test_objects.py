@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from tests.builders import patient_called, received, sender, uid
 from tests.conftest import NOW, Database
-from worklist.intake.objects import OF_ANOTHER_TRUST, Arrival, Fate, Outcome, take_in
+from worklist.intake.objects import Arrival, Fate, Outcome, take_in
 from worklist.intake.senders import Sender
 from worklist.intake.study import ReceivedObject
 
@@ -104,14 +104,6 @@ def test_the_quiet_period_is_kept_to_the_microsecond(network: Database, seconds:
         take_in(connection, [Arrival(Sender("PACS_A", "RXA", seconds), received())])
         waits = connection.scalar(text("SELECT extract(epoch FROM quiet_until - last_received_at) FROM study"))
     assert float(waits or 0) == pytest.approx(seconds, abs=1e-9)
-
-
-def test_a_study_uid_belongs_to_the_trust_that_sent_it_first(network: Database) -> None:
-    _receive(network, received())
-    before = _everything(network)
-    answer = _receive(network, received(number=2, patient=patient_called("Somebody Else")), trust="RXB")
-    assert answer == OF_ANOTHER_TRUST
-    assert _everything(network) == before
 
 
 def test_two_trusts_may_use_the_same_accession_number(network: Database) -> None:

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
 
-from tests.builders import shared
+from tests.builders import empty_of_work, shared
 from tests.conftest import Database
 from tests.worklist.arrivals import an_object, an_order, receive
 from tests.worklist.patients.persons import Told, everything, merge, patient, tell, unlink, update
@@ -104,9 +103,7 @@ def _assert_ends_alike(database: Database, facts: list[Fact], chance: random.Ran
 
 def _left_by(database: Database, facts: Sequence[Fact], *, completing: bool) -> dict[str, Any]:
     """What facts leave of an empty network; with `completing` studies are looked at after each of them."""
-    with database.owner.begin() as connection:
-        for table in _EMPTIED.split():
-            connection.execute(text(f"DELETE FROM {table}"))
+    empty_of_work(database)
     for fact in facts:
         if isinstance(fact, ReceivedObject):
             receive(database.app, fact)
@@ -116,11 +113,3 @@ def _left_by(database: Database, facts: Sequence[Fact], *, completing: bool) -> 
             complete_quiet_studies(database.app)
     complete_quiet_studies(database.app)
     return everything(database.owner)
-
-
-#: What names others stands before them; what is only appended stays, and is not compared.
-_EMPTIED = (
-    "worklist_exception alert item_priority item_act clock_pause exam_end exam_as_sent item_to_work_out home_reading"
-    " delivery reading item_study item_exam item_order order_identity item instance header_statement series"
-    " study_identity study patient_merge patient"
-)

@@ -42,6 +42,13 @@ trust = Table(
     metadata,
     Column("ods_code", Text, primary_key=True),
     Column("name", Text, nullable=False),
+    Column(
+        "known_as",
+        ARRAY(Text),
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="By which issuers of accession numbers and institutions name it in headers, beside its code.",
+    ),
     comment="A trust of the network; the key of every division of data.",
 )
 
@@ -65,6 +72,14 @@ source = Table(
         "query", JSONB(none_as_null=True), comment="Where it takes our associations, and when it may be asked of days."
     ),
     Column("swept_at", Instant, comment="When it was last asked about whole days."),
+    Column(
+        "elsewhere",
+        ARRAY(Text),
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="By which issuers and institutions name performers outside the network in headers.",
+    ),
+    Column("old_after_days", Integer, comment="Studies older than this are work only with an order; null: any are."),
     comment="A PACS or modality that may send to us.",
 )
 

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from worklist.db.tables.columns import Instant, identity, metadata, now_column, one_of, trust_column
+from worklist.intake.ownership import PriorBecause
 from worklist.item import ItemState
 from worklist.reading import Purpose, ReadingState
 
@@ -91,9 +92,12 @@ study = Table(
     ),
     Column("look_at", Instant, comment="Not judged before, although it is quiet: what its source said is waited for."),
     Column("completed_by", Text, comment="What made it complete."),
+    Column("performed_by", Text, comment="Trust of the network that its headers name as performer, or `elsewhere`."),
+    Column("prior_because", Text, comment="Why it is a prior and no work; null: it is not, or it has no image."),
     Index("study_quiet_idx", text("greatest(quiet_until, look_at)"), postgresql_where=text("quiet_until IS NOT NULL")),
     Index("study_counted_idx", "id", postgresql_where=text("instance_count >= judge_at_instances")),
     Index("study_patient_idx", "patient_id"),
+    one_of("prior_because", [one.value for one in PriorBecause]),
     comment="A study as received: counts and times, no identifiers.",
 )
 
@@ -102,7 +106,7 @@ study_identity = Table(
     metadata,
     Column("study_id", BigInteger, ForeignKey("study.id"), primary_key=True),
     trust_column(),
-    Column("study_instance_uid", Text, nullable=False, unique=True),
+    Column("study_instance_uid", Text, nullable=False),
     Column(
         "stated",
         JSONB,
@@ -110,7 +114,28 @@ study_identity = Table(
         server_default=text("'{}'"),
         comment="What counts of the patient by the study's headers: its voice in the patient's record.",
     ),
+    UniqueConstraint("study_instance_uid", "trust_ods"),
     comment="Study UID and patient as stated, apart from the study; forced row-level security.",
+)
+
+study_waiting = Table(
+    "study_waiting",
+    metadata,
+    trust_column(),
+    Column("accession_number", Text, nullable=False),
+    Column("study_id", BigInteger, ForeignKey("study.id"), nullable=False),
+    PrimaryKeyConstraint("trust_ods", "accession_number", "study_id"),
+    Index("study_waiting_study_idx", "study_id"),
+    comment="Accession numbers whose order would change whose work a study is; forced row-level security.",
+)
+
+study_to_place = Table(
+    "study_to_place",
+    metadata,
+    Column("study_id", BigInteger, ForeignKey("study.id"), primary_key=True),
+    now_column("not_before"),
+    Index("study_to_place_next_idx", "not_before", "study_id"),
+    comment="Studies of which it is to be worked out anew whose work they are, if anybody's.",
 )
 
 series = Table(
@@ -211,7 +236,14 @@ order_identity = Table(
     trust_column(),
     Column("accession_number", Text, comment="As text: leading zeros are significant."),
     Column("placer_order_number", Text),
+    Column("study_instance_uid", Text, comment="Of the images, where its orders name one."),
     UniqueConstraint("trust_ods", "accession_number"),
+    Index(
+        "order_identity_study_idx",
+        "trust_ods",
+        "study_instance_uid",
+        postgresql_where=text("study_instance_uid IS NOT NULL"),
+    ),
     comment="Order identity apart from the item; forced row-level security.",
 )
 

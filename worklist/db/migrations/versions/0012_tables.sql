@@ -38,3 +38,46 @@ UPDATE item_order o SET stated = jsonb_strip_nulls(jsonb_build_object(
       FROM item_order w JOIN order_identity i ON i.item_id = w.item_id JOIN patient p ON p.id = w.patient_id) v
   WHERE v.item_id = o.item_id;
 ALTER TABLE item_order DROP COLUMN message_ids;
+
+-- Whose work a study is.
+ALTER TABLE trust ADD COLUMN known_as TEXT[] DEFAULT '{}' NOT NULL;
+COMMENT ON COLUMN trust.known_as IS 'By which issuers of accession numbers and institutions name it in headers, beside its code.';
+ALTER TABLE source ADD COLUMN elsewhere TEXT[] DEFAULT '{}' NOT NULL;
+COMMENT ON COLUMN source.elsewhere IS 'By which issuers and institutions name performers outside the network in headers.';
+ALTER TABLE source ADD COLUMN old_after_days INTEGER;
+COMMENT ON COLUMN source.old_after_days IS 'Studies older than this are work only with an order; null: any are.';
+
+ALTER TABLE study ADD COLUMN performed_by TEXT;
+COMMENT ON COLUMN study.performed_by IS 'Trust of the network that its headers name as performer, or `elsewhere`.';
+ALTER TABLE study ADD COLUMN prior_because TEXT;
+COMMENT ON COLUMN study.prior_because IS 'Why it is a prior and no work; null: it is not, or it has no image.';
+ALTER TABLE study ADD CONSTRAINT study_prior_because_check
+  CHECK (prior_because IN ('performed-elsewhere', 'of-another-trust', 'old-without-order'));
+ALTER TABLE study_identity DROP CONSTRAINT study_identity_study_instance_uid_key;
+ALTER TABLE study_identity ADD CONSTRAINT study_identity_study_instance_uid_trust_ods_key
+  UNIQUE (study_instance_uid, trust_ods);
+
+ALTER TABLE order_identity ADD COLUMN study_instance_uid TEXT;
+COMMENT ON COLUMN order_identity.study_instance_uid IS 'Of the images, where its orders name one.';
+CREATE INDEX order_identity_study_idx ON order_identity (trust_ods, study_instance_uid)
+  WHERE study_instance_uid IS NOT NULL;
+
+CREATE TABLE study_waiting (
+  trust_ods TEXT NOT NULL,
+  accession_number TEXT NOT NULL,
+  study_id BIGINT NOT NULL,
+  CONSTRAINT study_waiting_pkey PRIMARY KEY (trust_ods, accession_number, study_id),
+  CONSTRAINT study_waiting_trust_ods_fkey FOREIGN KEY(trust_ods) REFERENCES trust (ods_code),
+  CONSTRAINT study_waiting_study_id_fkey FOREIGN KEY(study_id) REFERENCES study (id)
+);
+CREATE INDEX study_waiting_study_idx ON study_waiting (study_id);
+COMMENT ON TABLE study_waiting IS 'Accession numbers whose order would change whose work a study is; forced row-level security.';
+
+CREATE TABLE study_to_place (
+  study_id BIGINT NOT NULL,
+  not_before TIMESTAMP WITH TIME ZONE DEFAULT radpool_now() NOT NULL,
+  CONSTRAINT study_to_place_pkey PRIMARY KEY (study_id),
+  CONSTRAINT study_to_place_study_id_fkey FOREIGN KEY(study_id) REFERENCES study (id)
+);
+CREATE INDEX study_to_place_next_idx ON study_to_place (not_before, study_id);
+COMMENT ON TABLE study_to_place IS 'Studies of which it is to be worked out anew whose work they are, if anybody''s.';
