@@ -126,6 +126,6 @@ _ASK_UNMAPPED = text(
     "INSERT INTO item_to_work_out (item_id, why)"
     " SELECT DISTINCT i.id, :why FROM item i JOIN item_exam x ON x.item_id = i.id"
     " LEFT JOIN exam e ON e.code = x.exam_code WHERE i.state = ANY (:waiting) AND x.mapped_by <> 'person'"
-    " AND (x.exam_code IS NULL OR x.exam_version <> e.version OR x.alias_id IN (SELECT id FROM exam_aliases()"
-    " WHERE closed_at IS NOT NULL)) ON CONFLICT DO NOTHING"
+    " AND (x.exam_code IS NULL OR x.exam_version IS DISTINCT FROM e.version"  # null: mapped before rows had versions
+    " OR x.alias_id IN (SELECT id FROM exam_aliases() WHERE closed_at IS NOT NULL)) ON CONFLICT DO NOTHING"
 )
