@@ -31,7 +31,7 @@ from worklist.sequencer import sequence
 
 _ROWS = Path(__file__).parent / "rows_at_0005.sql"
 #: What later migrations moved elsewhere, by table.
-_MOVED = {"item_exam": {"code_as_sent", "description_as_sent"}}
+_MOVED = {"item_exam": {"code_as_sent", "description_as_sent"}, "item_order": {"message_ids"}}
 
 Rows = dict[str, list[dict[str, Any]]]
 
