@@ -26,6 +26,7 @@ from worklist.db.tables.claims import assignment, claim, item_exclusion
 from worklist.db.tables.people import reporting_session
 from worklist.db.tables.work import item, reading
 from worklist.home_reading import read_at_home_since
+from worklist.intake.offering import came_under_rule
 from worklist.item import ItemState, Move
 from worklist.local_time import LONDON
 from worklist.moves import UnknownItem, append_item_event, make_move
@@ -184,6 +185,9 @@ def _given(
     since = read_at_home_since(connection, item_row.id)
     if since is not None:
         raise NotFree(wish.item_id, f"somebody reads it in the home RIS, since {since:%Y-%m-%d %H:%M} UTC")
+    rule = _came_under_rule(connection, item_row)
+    if rule is not None:
+        raise NotFree(wish.item_id, f"the rule {rule} keeps it from being offered anew")
     for row, verdict in zip(open_rows, verdicts, strict=False):
         if verdict.eligible and row.free_from <= moment:
             return _Picked(row, item_row, verdict)
@@ -280,8 +284,16 @@ def _judged(connection: Connection, reporter: Reporter, row: Row[Any], moment: d
     if read_at_home_since(connection, row.item_id) is not None:
         return None
     item_row = connection.execute(select(item).where(item.c.id == row.item_id)).one()
+    if _came_under_rule(connection, item_row) is not None:
+        return None
     verdict = judge_reading(connection, reporter, row, item_row, moment)
     return _Picked(row, item_row, verdict) if verdict.eligible else None
+
+
+def _came_under_rule(connection: Connection, row: Row[Any]) -> str | None:
+    """Give the rule that keeps an item whose lease has just run out from being offered anew; None: none does."""
+    rule = came_under_rule(connection, row) if row.state == ItemState.IN_PROGRESS else None
+    return None if rule is None else rule.id
 
 
 def _make_claim(

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from worklist import audit
 from worklist.db.tables.claims import claim, item_exclusion
 from worklist.db.tables.work import item, reading
+from worklist.intake.completion import hold_cut, reconsider
 from worklist.item import ItemState, Move
 from worklist.moves import append_item_event, lock_item, make_move
 from worklist.reading import ClaimEnd, Purpose, ReadingState
@@ -121,6 +122,7 @@ def release(connection: Connection, actor: str, reporter_id: int, claim_id: int,
     UnknownClaim, ClaimSuperseded
         If the claim is not the reporter's, or no longer holds.
     """
+    hold_cut(connection)
     held = _live(connection, reporter_id, claim_id, token)
     _give_back(connection, actor, held, ClaimEnd.RELEASED)
 
@@ -143,6 +145,7 @@ def skip(
     UnknownClaim, ClaimSuperseded
         If the claim is not the reporter's, or no longer holds.
     """
+    hold_cut(connection)
     held = _live(connection, reporter_id, claim_id, token)
     conflict = reason is SkipReason.CONFLICT_OF_INTEREST
     _exclude(connection, held, "conflict-of-interest" if conflict else "skipped")
@@ -157,6 +160,7 @@ def refer(connection: Connection, actor: str, reporter_id: int, claim_id: int, t
     UnknownClaim, ClaimSuperseded
         If the claim is not the reporter's, or no longer holds.
     """
+    hold_cut(connection)
     held = _live(connection, reporter_id, claim_id, token)
     connection.execute(update(reading).where(reading.c.id == held.reading.id).values(for_radiologist=True))
     _exclude(connection, held, "referred")
@@ -166,9 +170,11 @@ def refer(connection: Connection, actor: str, reporter_id: int, claim_id: int, t
 def return_lapsed(engine: Engine, *, limit: int = 200) -> int:
     """Show items whose lease has run out as ready again, and give how many.
 
-    The claim itself stays live until someone else claims: its holder may still report.
+    The claim itself stays live until someone else claims: its holder may still report. Where a rule has come to keep
+    the item from being offered it ends: nobody is to begin it anew, and a report that comes later is for a person.
     """
     with engine.begin() as connection:
+        hold_cut(connection)
         lapsed = connection.execute(
             select(item, reading.c.id.label("reading_id"), reading.c.purpose, claim.c.id.label("claim_id"))
             .join(reading, reading.c.item_id == item.c.id)
@@ -184,7 +190,8 @@ def return_lapsed(engine: Engine, *, limit: int = 200) -> int:
         by_item = {row.id: row for row in lapsed if not _being_read(connection, row.id)}
         for row in by_item.values():
             dimensions = {"claim": row.claim_id, "why": "lapsed"}
-            make_move(connection, row, _back(row.purpose), reading_id=row.reading_id, dimensions=dimensions)
+            back = make_move(connection, row, _back(row.purpose), reading_id=row.reading_id, dimensions=dimensions)
+            reconsider(connection, back)
         return len(by_item)
 
 
@@ -211,7 +218,9 @@ def _give_back(connection: Connection, actor: str, held: Held, end: ClaimEnd, re
     dimensions = {**_who(held), "why": end.value, "reason": reason}
     if held.item.state == ItemState.IN_PROGRESS and not _being_read(connection, held.item.id):
         move = _back(held.reading.purpose)
-        make_move(connection, held.item, move, reading_id=held.reading.id, dimensions=dimensions)
+        reconsider(
+            connection, make_move(connection, held.item, move, reading_id=held.reading.id, dimensions=dimensions)
+        )
     else:
         append_item_event(
             connection, held.item, "reading.given-back", reading_id=held.reading.id, dimensions=dimensions

@@ -72,6 +72,7 @@ RULES: dict[str, frozenset[Role]] = {
     "POST /items/{item_id}/accession": frozenset({_R.PACS_MANAGER, _R.COORDINATOR, _R.ADMINISTRATOR}),
     "POST /items/{item_id}/complete": COMPLETES | {_R.REPORTER},
     "GET /reasons": _WORK,
+    "GET /items/{item_id}/acts": _WORK,
     "POST /items/{item_id}/hold": _STEERS,
     "POST /items/{item_id}/release": _STEERS,
     "POST /items/{item_id}/return-to-site": _STEERS | {_R.REPORTER},

@@ -180,6 +180,18 @@ def state_word(
     return _put(connection, word, exam_code, first_day, by, _DOCUMENT, None)[0]
 
 
+def words_by_people(connection: Connection) -> list[MappingView]:
+    """Give the words of every trust that stand by a person's act and by no document, in the order of their making.
+
+    A word may name people: whoever asks answers for where it goes.
+    """
+    rows = connection.execute(
+        text("SELECT * FROM exam_aliases() WHERE closed_at IS NULL AND reason <> :document ORDER BY id"),
+        {"document": _DOCUMENT},
+    )
+    return [_mapping_view(row) for row in rows]
+
+
 def list_mappings(connection: Connection, of_trust: str | None, *, limit: int) -> list[MappingView]:
     """Give a trust's words and those of all, the newest first, as far as the viewer may see them."""
     rows = connection.execute(
@@ -188,24 +200,25 @@ def list_mappings(connection: Connection, of_trust: str | None, *, limit: int) -
         .order_by(exam_alias.c.id.desc())
         .limit(limit)
     )
-    return [
-        MappingView(
-            row.id,
-            row.trust_ods,
-            row.kind,
-            row.value,
-            row.exam_code,
-            row.valid_from,
-            row.valid_to,
-            row.opened_at,
-            row.opened_by,
-            row.reason,
-            row.exception_id,
-            row.closed_at,
-            row.closed_by,
-        )
-        for row in rows
-    ]
+    return [_mapping_view(row) for row in rows]
+
+
+def _mapping_view(row: Row[Any]) -> MappingView:
+    return MappingView(
+        row.id,
+        row.trust_ods,
+        row.kind,
+        row.value,
+        row.exam_code,
+        row.valid_from,
+        row.valid_to,
+        row.opened_at,
+        row.opened_by,
+        row.reason,
+        row.exception_id,
+        row.closed_at,
+        row.closed_by,
+    )
 
 
 def _put(

@@ -7,9 +7,10 @@ not decide who may act; the edge does.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, null, select, update
 
 from worklist import audit
 from worklist.act_reasons import require_reason
@@ -143,7 +144,8 @@ def change_priority(
     changed = lock_item(connection, item_id)
     dimensions = {"given": urgency.value, "was": row.urgency, "reason": reason}
     append_item_event(connection, changed, "item.priority-changed", dimensions=dimensions)
-    _note(connection, actor, row, ReasonedAct.CHANGE_PRIORITY.value, reason, note, urgency=urgency.value)
+    detail = {"urgency": urgency.value, "was": row.urgency}
+    _note(connection, actor, row, ReasonedAct.CHANGE_PRIORITY.value, reason, note, detail)
 
 
 def _stop(
@@ -181,11 +183,23 @@ def _lock(connection: Connection, item_id: int) -> Row[Any]:
 
 
 def _note(
-    connection: Connection, actor: str, row: Row[Any], act: str, reason: str | None, note: str | None, **detail: str
+    connection: Connection,
+    actor: str,
+    row: Row[Any],
+    act: str,
+    reason: str | None,
+    note: str | None,
+    detail: Mapping[str, str | None] | None = None,
 ) -> None:
     connection.execute(
         insert(item_act).values(
-            item_id=row.id, trust_ods=row.trust_ods, act=act, actor=actor, reason=reason, note=note or None
+            item_id=row.id,
+            trust_ods=row.trust_ods,
+            act=act,
+            actor=actor,
+            reason=reason,
+            note=note or None,
+            detail=null() if detail is None else dict(detail),
         )
     )
-    audit.append(connection, actor, act, items=[row.id], detail={"reason": reason, **detail})
+    audit.append(connection, actor, act, items=[row.id], detail={"reason": reason, **(detail or {})})

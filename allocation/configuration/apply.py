@@ -115,6 +115,7 @@ def _known(connection: Connection) -> Known:
                 )
             )
         },
+        frozenset((row.act, row.code) for row in connection.execute(select(act_reason.c.act, act_reason.c.code))),
     )
 
 

@@ -13,6 +13,7 @@ from allocation.configuration.document import Grant, Network, Scope
 from allocation.configuration.read import Fault, ReadNetwork
 from allocation.reporter import REGISTER
 from worklist.exam_codes import normal
+from worklist.reasons import ReasonedAct, known_reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Known:
     scopes: frozenset[str] = frozenset()
     reporters: frozenset[str] = frozenset()
     engagements: Mapping[str, str] = field(default_factory=dict)  # whose each is, by reporter code
+    act_reasons: frozenset[tuple[str, str]] = frozenset()  # a network's own, by act
 
 
 Place = tuple[tuple[str | int, ...], str]
@@ -38,6 +40,7 @@ def check_references(read: ReadNetwork, known: Known) -> list[Fault]:
         *_trusts(network, known),
         *_names(network, known),
         *_exams(network, known),
+        *_reasons(network, known),
         *_reporters(network, known),
         *_sessions(network, known),
     )
@@ -138,6 +141,21 @@ def _exams(network: Network, known: Known) -> Iterator[Place]:
     for location, code in named:
         if code not in exams:
             yield location, f"no exam {code!r} in the catalogue; add an [[exam]] with this code, or correct it"
+
+
+def _reasons(network: Network, known: Known) -> Iterator[Place]:
+    """Give the reasons of pauses for which nobody could ever act: such a pause would never begin."""
+    own = known.act_reasons | {(row.act.value, row.code) for row in network.act_reason}
+    for n, pause in enumerate(network.pause):
+        act = ReasonedAct(pause.act)
+        reasons = known_reasons(act, tuple(sorted(code for of, code in own if of == act.value)))
+        for m, reason in enumerate(pause.reasons):
+            if reason not in reasons:
+                yield (
+                    ("pause", n, "reasons", m),
+                    f"no reason {reason!r} to {pause.act}; add an [[act_reason]] with this code, or use one of"
+                    f" {', '.join(reasons)}",
+                )
 
 
 def _reporters(network: Network, known: Known) -> Iterator[Place]:

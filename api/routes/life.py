@@ -12,11 +12,13 @@ from allocation.offered import holds, on_duty
 from allocation.workforce import load_item_row
 from api.acts import Act, Permitted, rule_of
 from api.permissions import Role
-from api.schemas.life import Changed, Noted, Priority, Reasoned
+from api.routes.work import may_see
+from api.schemas.life import Changed, ItemAct, ItemActs, Noted, Priority, Reasoned
 from api.schemas.work import Item, item_of
-from worklist import life
+from worklist import audit, life
 from worklist.act_reasons import reasons_for
 from worklist.discrepancies import state_discrepancy
+from worklist.item_acts import read_acts
 from worklist.item_view import read_items
 from worklist.moves import UnknownItem
 from worklist.reasons import ReasonedAct
@@ -32,6 +34,20 @@ def reasons(act: Permitted) -> dict[str, Any]:
     """Give the reasons that may be given today, by act: the fixed ones, then the network's own."""
     with act.transaction() as connection:
         return {"reasons": {one.value: list(reasons_for(connection, one)) for one in ReasonedAct}}
+
+
+@router.get("/items/{item_id}/acts")
+def acts(act: Permitted, item_id: int) -> ItemActs:
+    """Tell what people did with an item beside reading it, and why; notes to those who may see the patient."""
+    with act.transaction() as connection:
+        views = read_items(connection, [item_id])
+        if not views or not may_see(act, connection, item_id, views[0].trust):
+            raise UnknownItem(item_id)
+        notes = views[0].patient is not None
+        found = read_acts(connection, item_id, with_notes=notes)
+        told = {"acts": len(found), "notes": notes}
+        audit.append(connection, act.principal.name, "acts read", items=[item_id], detail=told)
+    return ItemActs(item_id=item_id, acts=[ItemAct.model_validate(one) for one in found])
 
 
 @router.post("/items/{item_id}/hold", response_model=Item)

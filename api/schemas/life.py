@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from api.schemas.work import Body, Words
 from worklist.reading import Discrepancy
@@ -38,3 +39,23 @@ class Priority(Reasoned):
     """The urgency that an item is to have, whatever its order states."""
 
     urgency: Urgency
+
+
+class ItemAct(BaseModel):
+    """What a person did with an item beside reading it; `note` null: there is none, or it is not yours to see."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    act: str
+    by: str
+    at: datetime
+    reason: str | None
+    note: str | None
+    detail: dict[str, str | None] | None = Field(description="of a priority: which was given, and which it had")
+
+
+class ItemActs(BaseModel):
+    """What people did with an item, in the order in which they did it."""
+
+    item_id: int
+    acts: list[ItemAct]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from tests.allocation.claims.claiming import claimed_by, let_pass
-from tests.allocation.configuration.applying import apply_text
+from tests.allocation.configuration.applying import apply_text, refused_text
 from tests.conftest import Database
 from tests.worklist.arrivals import (
     a_home_report,
@@ -187,3 +187,20 @@ def test_a_home_report_ends_the_pause_and_the_due_time_knows_how_long_it_was(rou
     after = the_item(routine.app)
     assert after.state == "reported_elsewhere"
     assert timedelta(0) <= after.due_at - before.due_at - DAY < timedelta(minutes=1)
+
+
+def test_a_pause_for_a_reason_that_nobody_can_give_is_refused_with_its_line(network: Database) -> None:
+    [fault] = refused_text(network, RULE.replace('"awaiting-priors"', '"awaiting-priors", "awaiting-the-gunner"'))
+    assert "no reason 'awaiting-the-gunner' to hold" in str(fault)
+    assert "awaiting-clinical-information" in str(fault)
+    assert fault.line is not None
+
+
+def test_a_reason_of_the_network_s_own_may_pause_from_the_same_document_or_an_earlier_one(network: Database) -> None:
+    own = '[[act_reason]]\nact = "hold"\ncode = "awaiting-the-gunner"\ndescription = "x"\nsource = "t"\n'
+    own += "valid_from = 2026-06-01\n"
+    pause = RULE.replace("awaiting-priors", "awaiting-the-gunner")
+    assert apply_text(network, own + pause).rows == {"act_reason": 1, "pause": 1}
+    assert apply_text(network, pause.replace("2026-06-01", "2026-07-01")).rows == {"pause": 1}
+    [fault] = refused_text(network, pause.replace('"hold"', '"return-to-site"'))
+    assert "to return-to-site" in str(fault)  # it is a reason of another act

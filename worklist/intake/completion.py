@@ -24,7 +24,7 @@ from worklist.intake.completeness import CompletedBy, judge
 from worklist.intake.evidence import evidence_of
 from worklist.intake.item_facts import facts_of_item
 from worklist.intake.item_writing import kept_back, write_facts
-from worklist.intake.offering import settle_offer
+from worklist.intake.offering import may_come_under_rule, settle_offer
 from worklist.intake.senders import claim_while_arriving_of, completeness_of
 from worklist.intake.study_doubts import note_images_after_preliminary, settle_doubts, settle_never_sent
 from worklist.item import REPORTED, ItemState, Move
@@ -152,6 +152,16 @@ def work_out(connection: Connection, item_id: int) -> None:
     """
     hold_cut(connection)
     offer_first_reading(connection, write_facts(connection, lock_item(connection, item_id)))
+
+
+def reconsider(connection: Connection, row: Row[Any]) -> None:
+    """Take a locked item that was given back out of the pool where a rule has come to cover it while it was read.
+
+    The transaction holds the profile cut; it sees the identities of the item's trust afterwards.
+    """
+    if row.state == ItemState.READY and may_come_under_rule(connection, row):
+        view_as(connection, Viewer(trust=row.trust_ods))
+        offer_first_reading(connection, write_facts(connection, row))
 
 
 def hold_cut(connection: Connection) -> None:

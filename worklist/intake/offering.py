@@ -10,9 +10,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from worklist.db.tables.work import item, order_identity
+from worklist.catalogue import rules_in_force
+from worklist.db.tables.network import exam
+from worklist.db.tables.work import item, item_exam, order_identity
 from worklist.item import ItemState, Move
 from worklist.moves import make_move
+from worklist.not_offered import NotOfferedRule, OfferedExam, OfferFacts, not_offered
+from worklist.turnaround import Setting
 from worklist.withdrawal import withdraw_readings
 
 _BEGUN = frozenset(
@@ -39,7 +43,7 @@ def is_out_of_hand(row: Row[Any]) -> bool:
 def settle_offer(connection: Connection, row: Row[Any]) -> Row[Any]:
     """Move a locked item that has just been worked out by the rule that it is under, or is no longer; gives its row."""
     if row.not_offered_rule is not None and row.state in (ItemState.READY, ItemState.ON_HOLD):
-        ended = withdraw_readings(connection, row.id)
+        ended = withdraw_readings(connection, row.id, f"not offered: {row.not_offered_rule}")
         why = {"rule": row.not_offered_rule, "reason": row.not_offered_reason, "claims_ended": list(ended)}
         return make_move(connection, row, Move.NOT_OFFERED, dimensions=why)
     if row.not_offered_rule is None and row.state == ItemState.NOT_OFFERED:
@@ -47,6 +51,33 @@ def settle_offer(connection: Connection, row: Row[Any]) -> Row[Any]:
         named = select(order_identity.c.accession_number).where(order_identity.c.item_id == row.id)
         return row if connection.scalar(named) is not None else make_move(connection, row, Move.HELD)
     return row
+
+
+def may_come_under_rule(connection: Connection, row: Row[Any]) -> bool:
+    """Whether the item's trust has any rule of what is not offered."""
+    return any(rule.trust in (None, row.trust_ods) for rule in rules_in_force(connection).not_offered)
+
+
+def came_under_rule(connection: Connection, row: Row[Any]) -> NotOfferedRule | None:
+    """Give the rule that keeps an item from being offered anew although somebody has begun it; None: none does.
+
+    Judged on what is written of the item, by the rules of now.
+    """
+    if row.exam_date is None or not may_come_under_rule(connection, row):
+        return None
+    exams = connection.execute(
+        select(item_exam.c.exam_code, exam.c.modality)
+        .outerjoin(exam, exam.c.code == item_exam.c.exam_code)
+        .where(item_exam.c.item_id == row.id)
+        .order_by(item_exam.c.position)
+    )
+    facts = OfferFacts(
+        row.trust_ods,
+        Setting(row.setting) if row.setting else None,
+        row.exam_date,
+        tuple(OfferedExam(one.exam_code, one.modality) for one in exams),
+    )
+    return not_offered(facts, rules_in_force(connection).not_offered)
 
 
 def to_reconsider(connection: Connection, trusts: Collection[str | None]) -> list[tuple[str, int]]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select
+from typing import Any
+
+from sqlalchemy import select, text
 
 from allocation.configuration.apply import apply
 from allocation.configuration.export import network_in_force, to_toml
 from allocation.configuration.read import read_files, read_texts
+from tests.allocation.configuration.applying import apply_text
 from tests.conftest import NETWORK, Database
 from worklist.db.tables.network import source
+from worklist.exam_mappings import map_from_now_on, word_as_sent
 from worklist.intake.completeness import Completeness, Signal
 from worklist.intake.senders import claim_while_arriving_of, completeness_of
 from worklist.turnaround import Urgency
@@ -56,3 +60,34 @@ def test_a_completeness_policy_takes_effect_is_exported_and_the_simple_form_take
         row = connection.execute(select(source).where(source.c.ae_title == "PACS_A")).one()
         assert (row.quiet_seconds, row.completeness, row.claim_while_arriving) == (5, None, None)
         assert completeness_of(row.completeness) == Completeness()
+
+
+def test_what_people_mapped_through_the_api_is_exported_and_means_the_same_elsewhere(
+    network: Database, empty: Database
+) -> None:
+    stated = '[[exam_alias]]\nkind = "description"\nvalue = "chest pa"\nexam = "XCHES"\ntrust = "RXA"\n'
+    apply_text(network, stated + stated.replace("chest pa", "hand"))
+    for trust, code, words, exam in (("RXA", None, "Chest  PA", "XHANL"), ("RXB", "NOVEL", None, "CHEAD")):
+        with network.app.begin() as connection:
+            map_from_now_on(connection, "pat", word_as_sent(trust, code, None, words), exam, "seen in the RIS")
+    with network.app.connect() as connection:
+        exported = to_toml(network_in_force(connection))
+    rows = {(row.trust, row.kind, row.value): row.exam for row in read_texts([("a.toml", exported)]).network.exam_alias}
+    assert rows == {
+        ("RXA", "description", "hand"): "XCHES",
+        ("RXA", "description", "CHEST PA"): "XHANL",
+        ("RXB", "code", "NOVEL"): "CHEAD",
+    }
+    apply_text(empty, exported)
+    assert meanings(empty) == meanings(network)
+    apply_text(network, exported)  # and where it comes from it changes nothing
+    assert meanings(empty) == meanings(network)
+
+
+def meanings(database: Database) -> list[tuple[Any, ...]]:
+    """Give the words that stand, as of the day of the test."""
+    with database.owner.connect() as connection:
+        rows = connection.execute(
+            text("SELECT trust_ods, kind, value, exam_code FROM exam_alias WHERE closed_at IS NULL ORDER BY 1, 2, 3")
+        )
+        return [tuple(row) for row in rows]

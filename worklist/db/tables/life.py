@@ -15,6 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from worklist.db.tables.columns import Instant, dated, identity, metadata, now_column, one_of, trust_column
 from worklist.reasons import ReasonedAct
@@ -30,6 +31,7 @@ item_act = Table(
     Column("reason", Text, comment="A code of the list; null where the act undoes another."),
     Column("note", Text, comment="Free words may name people: row-level security is forced."),
     now_column("at"),
+    Column("detail", JSONB, comment="What else was done: of a priority, which was given and which it had."),
     Index("item_act_item_idx", "item_id"),
     comment="What a person did with an item beside reading it; forced row-level security.",
 )

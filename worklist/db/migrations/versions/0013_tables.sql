@@ -24,3 +24,6 @@ CREATE INDEX claim_reporter_idx ON claim (reporter_id, id);
 
 ALTER TABLE item ADD COLUMN minutes_derivation TEXT[];
 COMMENT ON COLUMN item.minutes_derivation IS 'How its reporting minutes were worked out, step by step.';
+
+ALTER TABLE item_act ADD COLUMN detail JSONB;
+COMMENT ON COLUMN item_act.detail IS 'What else was done: of a priority, which was given and which it had.';
