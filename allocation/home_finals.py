@@ -21,6 +21,7 @@ from worklist.db.tables.people import registration, reporter
 from worklist.db.tables.work import reading
 from worklist.doubts import open_doubt
 from worklist.intake.accessions import item_of_accession, lock_accession
+from worklist.intake.completion import hold_cut
 from worklist.intake.home_reports import (
     HomeReport,
     HomeReportStatus,
@@ -46,6 +47,7 @@ def take_home_report(connection: Connection, report: HomeReport) -> Outcome:
 def _complete(connection: Connection, report: HomeReport, reporter_id: int) -> bool:
     """Report what the holder has under their claim, if they may; gives whether that was done."""
     trust = report.message.trust
+    hold_cut(connection)
     lock_reporter(connection, reporter_id)  # before the item, as everyone who reports does
     view_as(connection, Viewer(trust=trust))
     lock_accession(connection, trust, report.accession_number)
