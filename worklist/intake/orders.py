@@ -21,7 +21,7 @@ from worklist.db.tables.work import item_order, order_identity
 from worklist.doubts import open_doubt
 from worklist.intake.accessions import item_of_accession, lock_accession, open_item
 from worklist.intake.completion import hold_cut, open_while_arriving, work_out
-from worklist.intake.exam_ends import note_exam_end, take_exam_end, worked_out_from_images
+from worklist.intake.exam_ends import note_exam_end, worked_out_from_images
 from worklist.intake.patients import can_be_patient_of, record_patient
 from worklist.intake.priorities import note_ordered_urgency
 from worklist.intake.study import Code, PatientAsSent
@@ -141,8 +141,17 @@ def made_at_of(message: Message, moment: datetime) -> datetime:
 
 def _take_stale(connection: Connection, item_id: int, order: Order, made_at: datetime) -> Outcome:
     """Take of an older message what newer ones need not say: when the examination ended, how urgent it is."""
-    _take_ordered_urgency(connection, item_id, order, made_at)
-    take_exam_end(connection, order.message.facility, item_id, made_at, order.exam_ended)
+    hold_cut(connection)
+    row = lock_item(connection, item_id)
+    noted = {
+        "ordered urgency stated": note_ordered_urgency(connection, item_id, made_at, order.urgency),
+        "exam end stated": note_exam_end(connection, row, made_at, order.exam_ended),
+    }
+    if any(noted.values()) and worked_out_from_images(connection, row):
+        work_out(connection, item_id)
+    for what, is_news in noted.items():
+        if is_news:
+            audit.append(connection, f"ris:{order.message.facility}", what, items=[item_id])
     return Outcome.STALE
 
 
@@ -153,16 +162,6 @@ def _standing(known: Row[Any], order: Order, made_at: datetime) -> Outcome:
     rank = list(OrderControl)
     newest = (known.message_at, rank.index(OrderControl(known.control)))
     return Outcome.STALE if (made_at, rank.index(order.control)) < newest else Outcome.APPLIED
-
-
-def _take_ordered_urgency(connection: Connection, item_id: int, order: Order, made_at: datetime) -> None:
-    """Hold the urgency of a message that came late against the one that a person gave."""
-    hold_cut(connection)
-    row = lock_item(connection, item_id)
-    if note_ordered_urgency(connection, item_id, made_at, order.urgency):
-        if worked_out_from_images(connection, row):
-            work_out(connection, item_id)
-        audit.append(connection, f"ris:{order.message.facility}", "ordered urgency stated", items=[item_id])
 
 
 def _keep(
