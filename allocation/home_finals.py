@@ -30,6 +30,7 @@ from worklist.intake.home_reports import (
 )
 from worklist.intake.orders import Outcome
 from worklist.intake.patients import can_be_patient_of
+from worklist.intake.working_out import hold_cut
 from worklist.local_time import CLOCK_SKEW
 from worklist.reading import ReadingState, ReportStatus
 
@@ -46,6 +47,7 @@ def take_home_report(connection: Connection, report: HomeReport) -> Outcome:
 def _complete(connection: Connection, report: HomeReport, reporter_id: int) -> bool:
     """Report what the holder has under their claim, if they may; gives whether that was done."""
     trust = report.message.trust
+    hold_cut(connection)
     lock_reporter(connection, reporter_id)  # before the item, as everyone who reports does
     view_as(connection, Viewer(trust=trust))
     lock_accession(connection, trust, report.accession_number)

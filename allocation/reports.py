@@ -30,7 +30,7 @@ from worklist.db.tables.work import reading
 from worklist.discrepancies import ask_for_statement, judge_discrepancy
 from worklist.doubts import open_doubt
 from worklist.home_clock import ReportedSource, stop_clock, waits_for_home
-from worklist.intake.completion import hold_cut, work_out
+from worklist.intake.working_out import hold_cut, work_out
 from worklist.item import Move
 from worklist.moves import append_item_event, make_move
 from worklist.reading import ClaimEnd, Discrepancy, Purpose, ReadingState, ReportStatus

@@ -56,24 +56,26 @@ def read_orders(
     if not groups:
         raise MessageFault("ORC", Condition.SEGMENT_SEQUENCE_ERROR, "the message has no order")
     orders: dict[str, Order] = {}
-    readings: list[HomeReading] = []
+    readings: dict[str, HomeReading] = {}
     for group in groups:
         if (group.text("ORC-1") or "").upper() in dialect.status_controls:
-            readings += _reading(group, message, dialect)
+            said = _reading(group, message, dialect)
+            if said is not None and (said.being_read or said.accession_number not in readings):
+                readings[said.accession_number] = said  # of several exams one that is read is enough
             continue
         order = _order(group, message, dialect, received_at)
         known = orders.get(order.accession_number)
         orders[order.accession_number] = _together(known, order) if known else order
-    return [*(orders[number] for number in sorted(orders)), *sorted(readings, key=lambda one: one.accession_number)]
+    return [*(orders[number] for number in sorted(orders)), *(readings[number] for number in sorted(readings))]
 
 
-def _reading(group: Group, message: Message, dialect: Dialect) -> list[HomeReading]:
+def _reading(group: Group, message: Message, dialect: Dialect) -> HomeReading | None:
     """Give whether a change of status says that somebody reads; of most statuses none does."""
     word = first(group, dialect.reading_status_fields)
     being_read = None if word is None else dialect.reading_statuses.get(word.upper())
     if being_read is None:
-        return []
-    return [HomeReading(message, accession_number_of(group, dialect), patient_of(group, dialect, []), being_read)]
+        return None
+    return HomeReading(message, accession_number_of(group, dialect), patient_of(group, dialect, []), being_read)
 
 
 def _order(group: Group, message: Message, dialect: Dialect, received_at: datetime) -> Order:

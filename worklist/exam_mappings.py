@@ -21,8 +21,8 @@ from worklist.db.tables.catalogue import exam_alias
 from worklist.db.tables.network import trust
 from worklist.db.tables.work import worklist_exception
 from worklist.exam_codes import ALWAYS, AliasKind, is_snomed, normal
-from worklist.intake.completion import hold_cut
 from worklist.intake.remapping import WAITING, ask_to_work_out, work_out_again
+from worklist.intake.working_out import CUT_LOCK
 from worklist.local_time import LONDON
 from worklist.settle import UnknownExam
 
@@ -133,7 +133,8 @@ def map_from_now_on(
         this kind.
     """
     assert word.trust is not None
-    hold_cut(connection)
+    # Nothing is worked out meanwhile by what was known before: it would wait unmapped, and be noted by nobody.
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CUT_LOCK})
     view_as(connection, Viewer(trust=word.trust))
     if connection.scalar(select(trust.c.ods_code).where(trust.c.ods_code == word.trust)) is None:
         raise UnknownTrust
@@ -142,7 +143,6 @@ def map_from_now_on(
         raise UnknownExam(exam_code)
     if exception_id is not None:
         _require_exception(connection, word.trust, exception_id)
-    _lock_word(connection, word)
     waiting = _waiting(connection, word)
     today = now(connection).astimezone(LONDON).date()
     first_day = valid_from or min([today, *(row.exam_date for row in waiting if row.exam_date)])
@@ -266,14 +266,6 @@ def _is(word: Word) -> tuple[Any, ...]:
         exam_alias.c.trust_ods.is_not_distinct_from(word.trust),
         exam_alias.c.kind == word.kind.value,
         exam_alias.c.value == word.value,
-    )
-
-
-def _lock_word(connection: Connection, word: Word) -> None:
-    """Let one of two who map the same word go first."""
-    connection.execute(
-        text("SELECT pg_advisory_xact_lock(hashtextextended(:word, 7223007))"),
-        {"word": f"{word.trust}|{word.kind}|{word.value}"},
     )
 
 

@@ -92,8 +92,7 @@ def judge_feeds(connection: Connection) -> int:
     for row in connection.execute(select(feed).where(feed.c.quiet_since.is_(None)).order_by(feed.c.kind, feed.c.name)):
         if not is_unusually_quiet(heard[row.kind, row.name], row.last_heard_at, moment, holidays):
             continue
-        found += 1
-        connection.execute(
+        noted = connection.execute(
             update(feed)
             .where(
                 feed.c.kind == row.kind,
@@ -102,6 +101,9 @@ def judge_feeds(connection: Connection) -> int:
             )
             .values(quiet_since=row.last_heard_at)
         )
+        if not noted.rowcount:
+            continue  # it was heard just now
+        found += 1
         events.append(connection, "feed.quiet", trust=row.trust_ods, dimensions={"feed": row.kind, "name": row.name})
         hold_doubt_open(connection, _QUIET, trust=row.trust_ods, source=row.name, detail=_QUIET_WHY)
     return found

@@ -21,7 +21,7 @@ from worklist.db.tables.claims import claim
 from worklist.db.tables.home_reading import home_reading
 from worklist.doubts import open_doubt
 from worklist.intake.accessions import item_of_accession, lock_accession, open_item
-from worklist.intake.orders import Message, Outcome
+from worklist.intake.orders import Message, Outcome, made_at_of
 from worklist.intake.patients import can_be_patient_of, record_patient
 from worklist.intake.places import note_spoken_of
 from worklist.intake.study import PatientAsSent
@@ -46,7 +46,8 @@ class HomeReading:
 def receive_home_reading(connection: Connection, stated: HomeReading) -> Outcome:
     """Take note of who reads in the home RIS; the caller commits."""
     trust = stated.message.trust
-    said_at = min(stated.message.made_at, now(connection))
+    moment = now(connection)
+    said_at = made_at_of(stated.message, moment)
     view_as(connection, Viewer(trust=trust))
     lock_accession(connection, trust, stated.accession_number)
     item_id = item_of_accession(connection, trust, stated.accession_number)
@@ -70,7 +71,7 @@ def receive_home_reading(connection: Connection, stated: HomeReading) -> Outcome
     if known is not None and (known.said_at, not known.being_read) >= (said_at, not stated.being_read):
         same = (known.said_at, known.being_read) == (said_at, stated.being_read)
         return Outcome.REPEATED if same else Outcome.STALE
-    values = {"being_read": stated.being_read, "said_at": said_at, "until": said_at + BELIEVED}
+    values = {"being_read": stated.being_read, "said_at": said_at, "until": min(said_at, moment) + BELIEVED}
     connection.execute(
         insert(home_reading)
         .values(item_id=item_id, trust_ods=trust, **values)

@@ -18,8 +18,9 @@ from worklist.clock_pauses import begin_pause
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.life import item_act
 from worklist.db.tables.work import order_identity, reading
-from worklist.intake.completion import hold_cut, open_while_arriving, work_out
+from worklist.intake.completion import open_while_arriving
 from worklist.intake.priorities import give_priority
+from worklist.intake.working_out import hold_cut, work_out
 from worklist.item import UNREPORTED, ForbiddenMove, ItemState, Move
 from worklist.moves import append_item_event, lock_item, make_move
 from worklist.reading import ReadingState

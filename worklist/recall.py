@@ -15,7 +15,7 @@ from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.claims import item_exclusion, report
 from worklist.db.tables.life import item_act
 from worklist.db.tables.work import reading
-from worklist.intake.completion import hold_cut
+from worklist.intake.working_out import hold_cut
 from worklist.item import ForbiddenMove, ItemState, Move
 from worklist.moves import lock_item, make_move
 from worklist.reading import Purpose, ReadingState, ReportStatus

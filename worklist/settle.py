@@ -21,10 +21,11 @@ from worklist.doubts import close_doubts
 from worklist.exam_codes import MappedExam
 from worklist.intake.accessions import item_of_accession, lock_accession
 from worklist.intake.completeness import CompletedBy
-from worklist.intake.completion import complete_study, hold_cut, work_out
+from worklist.intake.completion import complete_study
 from worklist.intake.item_facts import PERSON
 from worklist.intake.item_writing import write_exams
 from worklist.intake.patients import can_be_patient_of
+from worklist.intake.working_out import hold_cut, work_out
 from worklist.item import ForbiddenMove, ItemState, Move
 from worklist.moves import UnknownItem, append_item_event, lock_item, make_move
 from worklist.reading import ReadingState

@@ -34,10 +34,10 @@ from worklist.db.tables.pay import outsource_price
 from worklist.db.tables.people import engagement, reporter, scope_of_practice
 from worklist.exam_codes import AliasKind, normal
 from worklist.exam_mappings import Word, state_word
-from worklist.intake.completion import CUT_LOCK, work_out
 from worklist.intake.offering import to_reconsider
 from worklist.intake.places import note_contested
 from worklist.intake.remapping import ask_to_work_out_unmapped
+from worklist.intake.working_out import CUT_LOCK, work_out
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, or_, select
 from worklist.db.tables.network import exam, exam_group, profile_cut
 from worklist.db.tables.people import scope_grant, scope_of_practice
 from worklist.db.tables.work import item, reading
-from worklist.intake.completion import reprofile
+from worklist.intake.working_out import reprofile
 from worklist.item import UNREPORTED
 from worklist.profile import ScopeTerms, age_cuts, exam_group_key, exam_groups
 from worklist.reading import ReadingState

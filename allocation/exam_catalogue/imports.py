@@ -33,8 +33,8 @@ from worklist.db.tables.catalogue import exam_release
 from worklist.db.tables.network import exam, trust
 from worklist.exam_codes import ALWAYS, AliasKind, normal
 from worklist.exam_mappings import Word, state_word
-from worklist.intake.completion import CUT_LOCK
 from worklist.intake.remapping import ask_to_work_out_unmapped
+from worklist.intake.working_out import CUT_LOCK
 
 #: Rows written between two calls of the listener.
 _CHUNK = 250

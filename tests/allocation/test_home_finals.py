@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,11 +14,12 @@ from allocation.pay.ledger import CONSUMER, post, verify_ledger
 from allocation.pay.statements import held
 from tests.allocation.claims.claiming import LEASE, VERIFIED, claim_as, claimed_by, let_pass, report
 from tests.allocation.pay.earning import INSOURCED
-from tests.builders import arrive, patient_called, reporter_id
+from tests.builders import arrive, patient_called, reporter_id, wait_until_somebody_waits
 from tests.conftest import Database
 from worklist.events import consume
 from worklist.intake.home_reports import HomeReport, HomeReportStatus
 from worklist.intake.orders import Message, Outcome
+from worklist.intake.working_out import CUT_LOCK
 from worklist.local_time import LocalTime
 from worklist.recall import recall
 from worklist.sequencer import sequence
@@ -112,6 +114,17 @@ class TestOfTheHolder:
         assert the_only(claimed, "item").state == "reported_elsewhere"
         assert claimed.count("SELECT count(*) FROM report") == 0
         assert _open(claimed) == {"home-report-outside-claim", "reported-at-home-while-claimed"}
+
+    def test_an_import_of_the_configuration_goes_on_beside_it(self, claimed: Database) -> None:
+        """Both take the profile cut before a reporter: in two orders each would wait for the other."""
+        suspend = text("UPDATE reporter SET suspended_at = radpool_now() WHERE code = 'hart'")
+        with ThreadPoolExecutor(1) as pool, claimed.owner.connect() as importing:
+            importing.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CUT_LOCK})
+            heard = pool.submit(hear, claimed, final("hart", patient=patient_called("Other")))
+            wait_until_somebody_waits(claimed)
+            importing.execute(suspend)
+            importing.commit()
+            assert heard.result(timeout=60) is Outcome.KEPT_OUT
 
     def test_of_another_patient_it_completes_nothing(self, claimed: Database) -> None:
         assert hear(claimed, final("hart", patient=patient_called("Other"))) is Outcome.KEPT_OUT

@@ -14,7 +14,7 @@ from api.permissions import Role
 from tests.api.serving import Served, assert_problem
 from tests.api.test_claims import act, claim
 from tests.builders import arrive, multiply
-from worklist.intake.completion import CUT_LOCK
+from worklist.intake.working_out import CUT_LOCK
 
 
 def test_an_item_has_what_was_agreed(api: Served) -> None:

@@ -338,6 +338,12 @@ def test_a_change_of_status_may_say_that_somebody_reads_it_at_home(word: str, sa
     assert read(message) == []
 
 
+@pytest.mark.parametrize("words", [("IP", "SC"), ("SC", "IP")])
+def test_of_several_exams_one_that_is_read_is_enough(words: tuple[str, str]) -> None:
+    message = f"{status_of('SC', words[0])}\rORC|SC|P78|000123||{words[1]}\rOBR|2|P78||XHANL^XR Hand Lt^NICIP"
+    assert read_readings(message) == [("000123", True)]
+
+
 def test_the_words_of_a_change_of_status_are_the_dialect_s() -> None:
     message = status_of("SN", "OPEN")
     assert read_readings(message, status_controls=["sn"], reading_statuses={"open": True}) == [("000123", True)]

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from allocation.configuration.apply import apply
 from allocation.configuration.read import read_texts
-from tests.builders import arrive, patient_called
+from tests.builders import arrive, patient_called, wait_until_somebody_waits
 from tests.conftest import Database
-from tests.worklist.arrivals import an_object, doubts_of, events_of, receive_and_complete, the_item
+from tests.worklist.arrivals import an_object, doubts_of, events_of, receive, receive_and_complete, the_item
 from worklist import exam_mappings
 from worklist.db.engine import Viewer, view_as
+from worklist.db.tables.work import study
 from worklist.exam_codes import AliasKind
 from worklist.exam_mappings import (
     ExamNotInForce,
@@ -27,6 +29,8 @@ from worklist.exam_mappings import (
     word_as_sent,
 )
 from worklist.intake import remapping
+from worklist.intake.completeness import CompletedBy
+from worklist.intake.completion import complete_study
 from worklist.intake.remapping import work_out_noted
 from worklist.intake.study import Code
 from worklist.settle import UnknownExam
@@ -105,6 +109,19 @@ def test_what_does_not_fit_into_the_act_is_noted_and_follows_by_itself(
         connection.execute(text("UPDATE test_clock SET moved_by = moved_by + interval '2 minutes'"))
     assert work_out_noted(network.app) == 1
     assert (network.count(still), network.count("SELECT count(*) FROM item_to_work_out")) == (0, 0)
+
+
+def test_what_is_completed_meanwhile_is_mapped_too(network: Database) -> None:
+    receive(network.app, an_object(requested_codes=(Code("NOVEL", "LOCAL", ""),)))
+    with ThreadPoolExecutor(1) as pool, network.app.connect() as completing:
+        row = completing.execute(select(study).with_for_update(key_share=True)).one()
+        view_as(completing, Viewer(trust="RXA"))
+        complete_study(completing, row, CompletedBy.QUIET)
+        mapping = pool.submit(map_word, network)
+        wait_until_somebody_waits(network)
+        completing.commit()
+        assert mapping.result(timeout=60).worked_out == 1
+    assert exam_of(network, the_item(network.app).id)[0] == "XCHES"
 
 
 def test_a_mapping_that_fails_leaves_nothing_behind(network: Database, monkeypatch: pytest.MonkeyPatch) -> None:

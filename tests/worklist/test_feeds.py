@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 from sqlalchemy import text
 
+from tests.builders import wait_until_somebody_waits
 from tests.conftest import NOW, Database, set_clock
 from tests.worklist.arrivals import doubts_of, events_of
-from worklist.feeds import Ear, FeedKind, QuietFeed, judge_feeds, quiet_feeds
+from worklist.feeds import Ear, FeedKind, QuietFeed, judge_feeds, note_heard, quiet_feeds
 
 HOUR = timedelta(hours=1)
 
@@ -69,6 +71,19 @@ def test_what_is_heard_again_is_quiet_no_longer(network: Database) -> None:
     assert doubts_of(network.app) == set()
     assert events_of(network.app)[1:] == ["feed.quiet", "feed.heard-again"]
     assert judge(network) == 0
+
+
+def test_what_is_heard_while_it_is_judged_is_not_quiet(network: Database) -> None:
+    known(network)
+    set_clock(network.owner, NOW + HOUR)
+    with ThreadPoolExecutor(1) as pool, network.app.connect() as hearing:
+        note_heard(hearing, FeedKind.DICOM, "PACS_A", "RXA", 1)
+        judged = pool.submit(judge, network)
+        wait_until_somebody_waits(network)
+        hearing.commit()
+        assert judged.result(timeout=60) == 0
+    assert doubts_of(network.app) == set()
+    assert "feed.quiet" not in events_of(network.app)
 
 
 def test_what_is_heard_is_counted_by_the_hour(network: Database) -> None:

@@ -1,7 +1,6 @@
 """Judges studies while they arrive and turns complete ones into work: due times, profile, a reading to claim.
 
-Also works an item out again when a person, an order or later evidence changes what is known of it. Everyone
-locks in the order study, item, reading, claim. It must not gather facts (`worklist.intake.item_facts` does),
+Everyone locks in the order study, item, reading, claim. It must not gather facts (`worklist.intake.item_facts` does),
 hold the rule of completeness (`worklist.intake.completeness` does) nor decide who reads.
 """
 
@@ -12,30 +11,25 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Engine, Interval, Row, and_, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, Interval, Row, bindparam, func, select, text, update
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from worklist.catalogue import profile_id_of, rules_in_force
+from worklist.catalogue import rules_in_force
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.network import source
-from worklist.db.tables.work import item, item_study, order_identity, reading, study
+from worklist.db.tables.work import item, item_study, order_identity, study
 from worklist.doubts import open_doubt
 from worklist.intake.completeness import CompletedBy, judge
 from worklist.intake.evidence import evidence_of
 from worklist.intake.item_facts import facts_of_item
 from worklist.intake.item_writing import kept_back, write_facts
-from worklist.intake.offering import may_come_under_rule, settle_offer
 from worklist.intake.senders import claim_while_arriving_of, completeness_of
 from worklist.intake.study_doubts import note_images_after_preliminary, settle_doubts, settle_never_sent
+from worklist.intake.working_out import NOTHING_TO_READ, hold_cut, offer_first_reading
 from worklist.item import REPORTED, ItemState, Move
 from worklist.moves import append_item_event, lock_item, make_move
-from worklist.profile import profile_of
-from worklist.reading import Purpose, ReadingState
 from worklist.relevant_priors import one_at_a_time
 from worklist.valuation import ModifierKind
-
-#: Taken shared while work is cut into profiles, exclusively while the cut itself changes.
-CUT_LOCK = 7223005
 
 #: A study that could not be completed is tried again after this long; those behind it are not kept waiting.
 _RETRY_SECONDS = 60
@@ -143,83 +137,6 @@ def still_arriving(connection: Connection, item_id: int) -> bool:
         .limit(1)
     )
     return connection.scalar(waiting) is not None
-
-
-def work_out(connection: Connection, item_id: int) -> None:
-    """Work an item's exams, due times, profile and first reading out from all that is known now.
-
-    Idempotent. The transaction sees the trust's identities (`view_as`).
-    """
-    hold_cut(connection)
-    offer_first_reading(connection, write_facts(connection, lock_item(connection, item_id)))
-
-
-def reconsider(connection: Connection, row: Row[Any]) -> None:
-    """Take a locked item that was given back out of the pool where a rule has come to cover it while it was read.
-
-    The transaction holds the profile cut; it sees the identities of the item's trust afterwards.
-    """
-    if row.state == ItemState.READY and may_come_under_rule(connection, row):
-        view_as(connection, Viewer(trust=row.trust_ods))
-        offer_first_reading(connection, write_facts(connection, row))
-
-
-def hold_cut(connection: Connection) -> None:
-    """Keep the profile cut as it is until the transaction ends; taken before any item is locked.
-
-    An import of configuration takes it alone and then locks items: in the other order both would wait.
-    """
-    connection.execute(text("SELECT pg_advisory_xact_lock_shared(:key)"), {"key": CUT_LOCK})
-
-
-def offer_first_reading(connection: Connection, row: Row[Any]) -> None:
-    """Make a locked item's first reading, or bring it in step with the item; a claimed one keeps its claim.
-
-    It is open while the item may be read and held before that or while a doubt stands. Of an item
-    that is reported, cancelled or kept back by a rule nothing is offered.
-    """
-    row = settle_offer(connection, row)
-    if row.state in _NOTHING_TO_READ:
-        return
-    found = connection.execute(
-        select(reading)
-        .where(
-            reading.c.item_id == row.id,
-            reading.c.purpose == Purpose.FIRST.value,
-            reading.c.state != ReadingState.WITHDRAWN.value,
-        )
-        .with_for_update(key_share=True)
-    ).one_or_none()
-    on_offer = row.state in _ON_OFFER
-    values = {
-        "state": (ReadingState.OPEN if on_offer else ReadingState.HELD).value,
-        "profile_id": row.profile_id,
-        "due_at": row.due_at,
-    }
-    if found is not None and found.state == ReadingState.DONE.value:
-        connection.execute(update(reading).where(reading.c.item_id == row.id, _follows_the_first).values(values))
-        return
-    values["reporting_minutes"] = row.reporting_minutes
-    if found is None:
-        connection.execute(
-            insert(reading).values(item_id=row.id, purpose=Purpose.FIRST.value, trust_ods=row.trust_ods, **values)
-        )
-    else:
-        connection.execute(update(reading).where(reading.c.id == found.id).values(values))
-
-
-def reprofile(connection: Connection, item_id: int) -> None:
-    """Give an item the profile that the cut in force makes of its facts; its facts stay."""
-    row = lock_item(connection, item_id)
-    exams = connection.execute(_EXAMS_OF_ITEM, {"id": item_id}).all()
-    profile = profile_of([e.code for e in exams], row.age_years, row.setting, row.flags, rules_in_force(connection).cut)
-    profile_id = profile_id_of(connection, profile, [bool(e.ionising) for e in exams])
-    connection.execute(update(item).where(item.c.id == item_id).values(profile_id=profile_id))
-    connection.execute(
-        update(reading)
-        .where(reading.c.item_id == item_id, reading.c.state.in_((ReadingState.OPEN.value, ReadingState.HELD.value)))
-        .values(profile_id=profile_id)
-    )
 
 
 def _judge_next(engine: Engine, gather: timedelta) -> bool | None:
@@ -356,16 +273,9 @@ def _complete_item(connection: Connection, row: Row[Any], by: CompletedBy, dimen
     offer_first_reading(connection, row)
 
 
-_ON_OFFER = (ItemState.READY, ItemState.IN_PROGRESS, ItemState.PRELIMINARY, ItemState.RECALLED)
-#: A check or an amendment that waits, while the first reading is done.
-_follows_the_first = and_(
-    reading.c.purpose.in_((Purpose.CHECK.value, Purpose.AMENDMENT.value)),
-    reading.c.state.in_((ReadingState.OPEN.value, ReadingState.HELD.value)),
-)
 _NO_MORE_WORK = REPORTED | {ItemState.CANCELLED}
-_NOTHING_TO_READ = _NO_MORE_WORK | {ItemState.NOT_OFFERED}
 #: An item that is not offered is worked out when its images are complete, as one that is ordered.
-_NOT_WHILE_ARRIVING = _NOTHING_TO_READ | {ItemState.ORDERED}
+_NOT_WHILE_ARRIVING = NOTHING_TO_READ | {ItemState.ORDERED}
 
 _quiet_at = func.greatest(study.c.quiet_until, study.c.look_at)
 _NEXT_QUIET = (
@@ -394,8 +304,4 @@ _STATED_OF_ITEM = text(
 _NEWEST_STUDY = text(
     "SELECT t.completed_by FROM item_study i JOIN study t ON t.id = i.study_id WHERE i.item_id = :id"
     " ORDER BY t.completed_at DESC NULLS LAST, t.id LIMIT 1"
-)
-
-_EXAMS_OF_ITEM = text(
-    "SELECT e.code, e.ionising FROM item_exam ie LEFT JOIN exam e ON e.code = ie.exam_code WHERE ie.item_id = :id"
 )

@@ -12,12 +12,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
-from worklist import audit
 from worklist.clock import now
 from worklist.clock_pauses import pauses_of
 from worklist.db.tables.announced import exam_end
 from worklist.db.tables.work import item_study
-from worklist.intake.completion import work_out
+from worklist.intake.working_out import work_out
 from worklist.item import ItemState
 from worklist.local_time import CLOCK_SKEW, LocalTime
 from worklist.moves import append_item_event, lock_item
@@ -25,26 +24,6 @@ from worklist.moves import append_item_event, lock_item
 #: How far ahead a sender's clock is believed to be, where messages are put in order.
 BELIEVED_AHEAD = timedelta(days=1)
 _NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-
-
-def take_exam_end(
-    connection: Connection,
-    facility: str,
-    item_id: int,
-    made_at: datetime,
-    ended: LocalTime | None,
-    *,
-    cleared: bool = False,
-) -> None:
-    """Take the end of an examination from a message of which nothing else counts, and work the item out with it.
-
-    The caller has called `hold_cut`; the transaction sees the trust's identities (`view_as`).
-    """
-    row = lock_item(connection, item_id)
-    if note_exam_end(connection, row, made_at, ended, cleared=cleared):
-        if worked_out_from_images(connection, row):
-            work_out(connection, item_id)
-        audit.append(connection, f"ris:{facility}", "exam end stated", items=[item_id])
 
 
 def note_exam_end(

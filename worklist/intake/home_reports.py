@@ -23,12 +23,12 @@ from worklist.db.tables.work import item
 from worklist.doubts import open_doubt
 from worklist.home_clock import ReportedSource, stop_clock
 from worklist.intake.accessions import item_of_accession, lock_accession, open_item
-from worklist.intake.completion import hold_cut
-from worklist.intake.exam_ends import take_exam_end, work_out_after_pause
+from worklist.intake.exam_ends import note_exam_end, work_out_after_pause, worked_out_from_images
 from worklist.intake.orders import Message, Outcome, made_at_of
 from worklist.intake.patients import can_be_patient_of, record_patient
 from worklist.intake.places import note_spoken_of
 from worklist.intake.study import PatientAsSent
+from worklist.intake.working_out import hold_cut, work_out
 from worklist.item import ItemState, Move
 from worklist.local_time import CLOCK_SKEW, LocalTime
 from worklist.moves import append_item_event, lock_item, make_move
@@ -91,21 +91,21 @@ def receive_home_report(connection: Connection, report: HomeReport) -> Outcome:
         return Outcome.KEPT_OUT
     if recorded is not None:
         row = name_nameless(connection, row, recorded.id)
-    take_exam_end(
-        connection,
-        report.message.facility,
-        item_id,
-        report.message.made_at,
-        report.exam_ended,
-        cleared=report.exam_end_cleared,
+    exam_end_noted = note_exam_end(
+        connection, row, report.message.made_at, report.exam_ended, cleared=report.exam_end_cleared
     )
+    if exam_end_noted and worked_out_from_images(connection, row):
+        work_out(connection, item_id)
     if report.status is HomeReportStatus.FINAL:
         outcome = _end_work_here(connection, row, report)
     else:
         outcome = _note(connection, row, report)
     if outcome is Outcome.APPLIED:
         work_out_after_pause(connection, item_id)
-        actor = f"ris:{report.message.facility}"
+    actor = f"ris:{report.message.facility}"
+    if exam_end_noted:
+        audit.append(connection, actor, "exam end stated", items=[item_id])
+    if outcome is Outcome.APPLIED:
         audit.append(connection, actor, f"home report {report.status.value}", items=[item_id])
     return outcome
 

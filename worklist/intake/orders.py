@@ -20,7 +20,7 @@ from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.work import item_order, order_identity
 from worklist.doubts import close_doubt, close_doubts, hold_doubt_open, open_doubt
 from worklist.intake.accessions import item_of_accession, lock_accession, open_item
-from worklist.intake.completion import follow_images, hold_cut, open_while_arriving, work_out
+from worklist.intake.completion import follow_images, open_while_arriving
 from worklist.intake.exam_ends import note_exam_end, worked_out_from_images
 from worklist.intake.item_doubts import settle_two_patients
 from worklist.intake.items import note_reuse
@@ -39,6 +39,7 @@ from worklist.intake.order import (
 from worklist.intake.patients import Recorded, can_be_patient_of, drop_nameless, record_patient
 from worklist.intake.places import lock_named, note_spoken_of
 from worklist.intake.priorities import note_ordered_urgency
+from worklist.intake.working_out import hold_cut, work_out
 from worklist.item import REPORTED, ItemState, Move, moves_from
 from worklist.local_time import LONDON
 from worklist.moves import append_item_event, lock_item, make_move

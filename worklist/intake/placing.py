@@ -31,7 +31,7 @@ from worklist.db.tables.work import (
 from worklist.doubts import close_doubt, close_doubts, hold_doubt_open
 from worklist.intake.accessions import items_of_accessions, lock_accessions, open_item
 from worklist.intake.arrived import StudyArrived
-from worklist.intake.completion import follow_images, hold_cut, work_out
+from worklist.intake.completion import follow_images
 from worklist.intake.header_truth import Statement, accession_numbers, patient_of, settle
 from worklist.intake.headers import Recorded
 from worklist.intake.item_doubts import settle_doubts
@@ -54,6 +54,7 @@ from worklist.intake.ownership import Copy, PriorBecause, is_in_doubt, owners
 from worklist.intake.patients import can_be_patient_of
 from worklist.intake.places import Senders, numbers_by_order, senders_of
 from worklist.intake.studies import Taken, lock_rows, lock_uids
+from worklist.intake.working_out import hold_cut, work_out
 from worklist.item import UNREPORTED, ItemState, Move
 from worklist.moves import make_move
 from worklist.withdrawal import withdraw_readings

@@ -18,8 +18,8 @@ from worklist import audit
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.catalogue import item_to_work_out
 from worklist.db.tables.work import item_exam
-from worklist.intake.completion import hold_cut, offer_first_reading
 from worklist.intake.item_writing import write_facts
+from worklist.intake.working_out import hold_cut, offer_first_reading
 from worklist.item import UNREPORTED, ItemState
 from worklist.moves import append_item_event, lock_item
 from worklist.relevant_priors import PRIOR

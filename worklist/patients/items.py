@@ -14,10 +14,11 @@ from sqlalchemy import ColumnElement, Connection, Row, select, union, update
 
 from worklist.db.tables.work import item, item_order, item_study, patient, study, study_identity, worklist_exception
 from worklist.doubts import close_doubt, hold_doubt_open
-from worklist.intake.completion import hold_cut, offer_first_reading, open_while_arriving
+from worklist.intake.completion import open_while_arriving
 from worklist.intake.item_doubts import settle_two_patients
 from worklist.intake.item_writing import BIRTH_DATES_DIFFER, write_facts
 from worklist.intake.patients import drop_nameless
+from worklist.intake.working_out import hold_cut, offer_first_reading
 from worklist.item import UNREPORTED, ItemState
 from worklist.moves import append_item_event
 from worklist.patients.records import Settled

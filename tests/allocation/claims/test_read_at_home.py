@@ -84,6 +84,12 @@ def test_the_newest_message_counts_in_whatever_order_they_come_and_however_often
     assert not is_given(waiting)
 
 
+def test_what_is_sent_again_by_a_ris_whose_clock_is_ahead_is_not_newer(waiting: Database) -> None:
+    begun, ended = told(True, minute=55), told(False, minute=56)
+    assert hear(waiting, begun, ended, begun) == [Outcome.APPLIED, Outcome.APPLIED, Outcome.STALE]
+    assert is_given(waiting)
+
+
 def test_of_two_messages_of_one_instant_the_one_that_ends_it_is_the_newer(network: Database) -> None:
     arrive(network, accession="000123", patient=PATIENT)
     assert hear(network, told(False), told(True), told(False)) == [Outcome.APPLIED, Outcome.STALE, Outcome.REPEATED]

@@ -34,9 +34,10 @@ from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.network import profile
 from worklist.db.tables.work import item, study
 from worklist.intake.completeness import CompletedBy
-from worklist.intake.completion import complete_quiet_studies, complete_study, offer_first_reading, work_out
+from worklist.intake.completion import complete_quiet_studies, complete_study
 from worklist.intake.senders import Sender
 from worklist.intake.study import Code, ReceivedObject
+from worklist.intake.working_out import offer_first_reading, work_out
 from worklist.local_time import LocalTime
 from worklist.moves import lock_item
 from worklist.settle import classify
