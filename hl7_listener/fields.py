@@ -81,21 +81,12 @@ def is_cleared(group: Group, fields: Sequence[str]) -> bool:
     return first(group, fields, at_most=MAX_TEXT) is None and any(group.is_cleared(field) for field in fields)
 
 
-def says_something(group: Group, fields: Sequence[str], words: Callable[[str], Mapping[str, object]]) -> bool:
-    """Whether a field whose words are known says anything, be it that nothing is there (see `meanings`).
-
-    Where none of its words is known, what was known before is outdated all the same.
-    """
-    asked = [field for field in fields if words(field)]
-    return any(group.text(field) is not None or group.is_cleared(field) for field in asked)
-
-
 def meanings(
     group: Group, fields: Sequence[str], words: Callable[[str], Mapping[str, _Meaning | None]]
 ) -> list[_Meaning]:
     """Give what the words in the fields mean, of those that are known; `words` gives the words of a field."""
-    stated = ((field, group.text(field)) for field in fields)
-    known = (words(field).get(word.upper()) for field, word in stated if word is not None)
+    stated = ((field, word) for field in fields for word in group.every(field))
+    known = (words(field).get(word.upper()) for field, word in stated)
     return [meaning for meaning in known if meaning is not None]
 
 

@@ -83,14 +83,14 @@ class Group:
         return repetition.strip() == CLEARED or _part(parts, component or 1).strip() == CLEARED
 
     def every(self, path: str) -> list[str]:
-        """Give the first component of a field from each segment of its name, where it is valued."""
+        """Give a value from each segment of its name and each of its repetitions, where it is valued."""
         name, number, component = parts_of(path)
         found = []
         for segment in self.segments.get(name, ()):
-            field = _part(segment.fields, number + 1).split(self.separators[2])[0]
-            value = self._value(path, _part(field.split(self.separators[1]), component or 1), _MAX_VALUE)
-            if value is not None:
-                found.append(value)
+            for repetition in _part(segment.fields, number + 1).split(self.separators[2]):
+                value = self._value(path, _part(repetition.split(self.separators[1]), component or 1), _MAX_VALUE)
+                if value is not None:
+                    found.append(value)
         return found
 
     def _field(self, path: str) -> str:

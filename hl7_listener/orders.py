@@ -25,7 +25,6 @@ from hl7_listener.fields import (
     needed_by,
     patient_of,
     person_in,
-    says_something,
     telephone_in,
 )
 from hl7_listener.header import Header
@@ -36,6 +35,8 @@ from worklist.intake.study import Code
 from worklist.turnaround import Setting, Urgency
 
 _CLINICAL_QUESTION_LENGTH = 4000
+#: What is said in words that a dialect knows.
+_IN_WORDS = ("setting", "urgency")
 _UID = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")
 
 
@@ -113,25 +114,23 @@ def _study_uid(group: Group, dialect: Dialect, faults: Faults) -> str | None:
 
 def _cleared(group: Group, dialect: Dialect, order: Order) -> frozenset[str]:
     """Give what the order says is not known any more. Exams and numbers are never cleared: without them it is none."""
-    says = {
-        "setting": says_something(group, dialect.setting_fields, lambda field: dialect.settings.get(field, {})),
-        "urgency": says_something(group, dialect.urgency_fields, lambda _: dialect.urgencies),
-        "clinical_question": is_cleared(group, dialect.clinical_question_fields),
-        "requester": is_cleared(group, dialect.requester_fields),
-        "call_back": is_cleared(group, dialect.call_back_fields),
-        "needed_by": is_cleared(group, dialect.needed_by_fields),
-        "referral_date": is_cleared(group, dialect.referral_date_fields),
+    looked_for = {
+        "setting": tuple(field for field in dialect.setting_fields if dialect.settings.get(field)),
+        "urgency": dialect.urgency_fields if dialect.urgencies else (),
+        "clinical_question": dialect.clinical_question_fields,
+        "requester": dialect.requester_fields,
+        "call_back": dialect.call_back_fields,
+        "needed_by": dialect.needed_by_fields,
+        "referral_date": dialect.referral_date_fields,
     }
-    whole = dialect.orders_are_whole and order.control is not OrderControl.CANCEL
     unreadable = {place for place, _ in order.faults}
-    kept = {
-        "needed_by": unreadable & {*dialect.needed_by_fields},
-        "referral_date": unreadable & {*dialect.referral_date_fields},
-    }
+    whole = dialect.orders_are_whole and order.control is not OrderControl.CANCEL
     cleared = {
         name
-        for name, cleared in says.items()
-        if (cleared or whole) and getattr(order, name) is None and not kept.get(name)
+        for name, fields in looked_for.items()
+        if fields and getattr(order, name) is None and not unreadable & {*fields}
+        # a word of which nothing is known makes what was known before outdated
+        if whole or is_cleared(group, fields) or (name in _IN_WORDS and first(group, fields) is not None)
     }
     if is_cleared(group, dialect.exam_ended_fields):
         cleared.add("exam_ended")
