@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 
+from hl7_listener.desk import Sent
 from hl7_listener.limits import Limits
 from hl7_listener.service import Service
 from tests.builders import IMAGES_OF
@@ -28,6 +29,7 @@ from worklist.intake.placing import place_noted
 from worklist.intake.senders import Sender
 from worklist.intake.study import Code, PatientAsSent, ProcedureStep, ReceivedObject, StepStatus
 from worklist.local_time import LocalTime
+from worklist.peer import Peer
 
 LONDON = ZoneInfo("Europe/London")
 SENDERS = {"RXA": Sender("PACS_A", "RXA", 0), "RXB": Sender("PACS_B", "RXB", 0)}
@@ -408,7 +410,7 @@ def _take(database: Database, service: Service, one: Fact, before: Sequence[Rece
         return
     _receive(database, before)
     if isinstance(one, Message):
-        answer = service.answer(one.octets)
+        answer = service.answer(Sent(one.octets, Peer("127.0.0.1")))
         assert b"MSA|AA|" in answer, (one.octets, answer)
     else:
         with database.app.begin() as connection:
