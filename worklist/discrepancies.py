@@ -1,7 +1,7 @@
 """What a verified report changes of the report that went out before it: what was stated, and what nobody has stated.
 
 A preliminary report goes out at once and is acted on. Where its check changes it materially the requester is
-alerted (docs/decisions/0020-what-a-check-changed.md). It must not compare what reports mean: who verifies says it.
+alerted (docs/decisions/0021-what-a-check-changed.md). It must not compare what reports mean: who verifies says it.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A recall leaves an alert that nobody has acknowledged where it is: it goes on waiting and says that its report was
 recalled. Who had acknowledged one is told that it was taken back. The report in place of the recalled one raises
-again what still holds and settles the rest (docs/decisions/0020-what-a-check-changed.md). It must not decide
+again what still holds and settles the rest (docs/decisions/0021-what-a-check-changed.md). It must not decide
 whether a finding holds; the new report says it.
 """
 

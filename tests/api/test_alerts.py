@@ -66,6 +66,6 @@ def test_an_alert_is_acknowledged_once_with_words_that_nobody_is_told(api: Serve
 
 
 _ORDERED = text(
-    "INSERT INTO item_order (item_id, trust_ods, patient_id, control, requester, call_back, message_at, message_ids)"
-    " SELECT id, trust_ods, patient_id, 'new', 'Dr Zephyrwood', 'bleep 77', radpool_now(), '{M1}' FROM item"
+    "INSERT INTO item_order (item_id, trust_ods, patient_id, control, requester, call_back, message_at, stated)"
+    " SELECT id, trust_ods, patient_id, 'new', 'Dr Zephyrwood', 'bleep 77', radpool_now(), '{}' FROM item"
 )

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from allocation.configuration.read import read_files
-from cli.demonstration.studies import DemoStudy, studies
+from cli.demonstration.studies import DemoStudy
 from tests.interop.conftest import NETWORK, Server
+from tests.interop.demo_studies import studies_of_the_sender
 from worklist.identity import age_at
 
 pytestmark = pytest.mark.skipif(shutil.which("storescu") is None, reason="DCMTK is not installed (apt: dcmtk)")
@@ -37,7 +38,7 @@ class Sent:
 @pytest.fixture(scope="module")
 def folder(server: Server, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[DemoStudy]]:
     """A folder of at least 500 files of 160 and more studies, their files mixed."""
-    made = list(studies(7, 190, server.now()))
+    made = list(studies_of_the_sender(7, 190, server.now()))
     target = tmp_path_factory.mktemp("files")
     files = [dataset for study in made for dataset in study.datasets]
     assert len(files) >= 500
@@ -104,7 +105,7 @@ def test_emergency_work_is_due_before_routine_work_of_the_same_hour(
 def test_a_file_that_is_not_dicom_is_left_out_by_the_sender_and_the_rest_arrives(
     server: Server, tmp_path: Path
 ) -> None:
-    (study,) = studies(8, 1, server.now())
+    (study,) = studies_of_the_sender(8, 1, server.now())
     study.datasets[0].save_as(tmp_path / "good.dcm", enforce_file_format=True)
     (tmp_path / "bad.dcm").write_text("this is not DICOM")
     before = len(server.worklist())

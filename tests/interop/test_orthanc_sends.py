@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from cli.demonstration.studies import studies
 from tests.interop.conftest import Server
+from tests.interop.demo_studies import studies_of_the_sender
 from tests.interop.orthancs import needs_orthanc, orthanc
 from tests.interop.sample_files import samples, shipped_files
 
@@ -39,7 +39,7 @@ def sender(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def test_studies_that_orthanc_stores_to_us_stand_on_the_worklist(
     server: Server, sender: httpx.Client, tmp_path: Path
 ) -> None:
-    made = studies(11, 30, server.now())
+    made = studies_of_the_sender(11, 30, server.now())
     for study in made:
         for number, dataset in enumerate(study.datasets):
             path = tmp_path / f"{number}.dcm"
