@@ -21,7 +21,14 @@ from worklist.db.tables.people import registration, reporter
 from worklist.db.tables.work import reading
 from worklist.doubts import open_doubt
 from worklist.intake.accessions import item_of_accession, lock_accession
-from worklist.intake.home_reports import HomeReport, HomeReportStatus, receive_home_report, stood_at
+from worklist.intake.completion import hold_cut
+from worklist.intake.home_reports import (
+    HomeReport,
+    HomeReportStatus,
+    receive_home_report,
+    stood_at,
+    was_recalled_since,
+)
 from worklist.intake.orders import Outcome
 from worklist.intake.patients import can_be_patient_of
 from worklist.reading import ReadingState, ReportStatus
@@ -30,6 +37,7 @@ from worklist.reading import ReadingState, ReportStatus
 def take_home_report(connection: Connection, report: HomeReport) -> Outcome:
     """Take a report of the home RIS; the caller commits."""
     if report.status is HomeReportStatus.FINAL and report.reporter is not None:
+        hold_cut(connection)  # before the reporter: an import takes both in this order
         reporter_id = _reporter(connection, report.reporter)
         if reporter_id is not None and _complete(connection, report, reporter_id):
             return Outcome.APPLIED
@@ -46,7 +54,10 @@ def _complete(connection: Connection, report: HomeReport, reporter_id: int) -> b
     made = None if item_id is None else _live_claim(connection, item_id, reporter_id)
     if item_id is None or made is None or not can_be_patient_of(connection, item_id, report.patient):
         return False
-    given = ReportGiven(ReportStatus.VERIFIED, at_home_since=stood_at(report, now(connection)).at)
+    stood = stood_at(report, now(connection))
+    if was_recalled_since(connection, item_id, stood):
+        return False  # it is the report that they are to amend
+    given = ReportGiven(ReportStatus.VERIFIED, at_home_since=stood.at)
     actor = f"ris:{report.message.facility}"
     try:
         with connection.begin_nested():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,18 +12,23 @@ from sqlalchemy import Row, text
 from allocation.home_finals import take_home_report
 from allocation.pay.ledger import CONSUMER, post, verify_ledger
 from allocation.pay.statements import held
+from allocation.reports import ReportGiven, file_report
 from tests.allocation.claims.claiming import LEASE, claim_as, let_pass
 from tests.allocation.pay.earning import INSOURCED
 from tests.builders import arrive, patient_called, reporter_id
 from tests.conftest import Database
 from worklist.events import consume
+from worklist.intake.completion import CUT_LOCK
 from worklist.intake.home_reports import HomeReport, HomeReportStatus
 from worklist.intake.orders import Message, Outcome
 from worklist.local_time import LocalTime
+from worklist.reading import ReportStatus
+from worklist.recall import recall
 from worklist.sequencer import sequence
 
 PATIENT = patient_called("Okafor")
 STOOD_AT = datetime(2026, 6, 10, 9, 50, tzinfo=UTC)
+AGAIN = Message("RIS_A", "RXA", datetime(2026, 6, 10, 9, 59, tzinfo=UTC), "R2")
 
 
 def final(reporter: str | None, *, status: HomeReportStatus = HomeReportStatus.FINAL, **changes: Any) -> HomeReport:
@@ -111,6 +117,22 @@ class TestOfTheHolder:
         assert claimed.count("SELECT count(*) FROM report") == 0
         assert _open(claimed) == {"home-report-outside-claim", "reported-at-home-while-claimed"}
 
+    def test_what_it_says_of_a_recalled_report_is_not_the_amended_one(self, claimed: Database) -> None:
+        hear(claimed, final("hart"))
+        with claimed.app.begin() as connection:
+            recall(connection, "lead", the_only(claimed, "item").id, "error-in-report")
+        amending = claim_as(claimed, reporter_id(claimed, "hart"))
+        assert amending is not None
+        assert hear(claimed, final("hart", message=AGAIN)) is Outcome.KEPT_OUT
+        assert the_only(claimed, "item").state == "in_progress"
+        with claimed.app.begin() as connection:
+            given = ReportGiven(ReportStatus.VERIFIED, "better words")
+            file_report(connection, "hart", reporter_id(claimed, "hart"), amending.claim_id, amending.token, given)
+        verified_at = the_only(claimed, "item").verified_at
+        assert hear(claimed, final("hart", message=AGAIN)) is Outcome.KEPT_OUT
+        assert the_only(claimed, "item").reported_at == verified_at  # it does not stop the clock of the amended one
+        assert _open(claimed) == set()
+
     def test_of_another_patient_it_completes_nothing(self, claimed: Database) -> None:
         assert hear(claimed, final("hart", patient=patient_called("Other"))) is Outcome.KEPT_OUT
         assert the_only(claimed, "claim").ended_at is None
@@ -137,6 +159,18 @@ class TestOfSomebodyElse:
         hear(claimed, final("reed"))
         assert the_only(claimed, "item").state == "verified"
         assert _open(claimed) == {"reported-twice"}
+
+
+def test_it_waits_for_an_import_before_it_locks_the_reporter(claimed: Database) -> None:
+    """Else the import would wait for the reporter, and each for the other."""
+    with claimed.owner.connect() as importing, ThreadPoolExecutor(1) as pool:
+        importing.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CUT_LOCK})
+        heard = pool.submit(hear, claimed, final("hart"))
+        while not claimed.count("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
+            assert not heard.done()
+        importing.execute(text("UPDATE reporter SET name = name WHERE code = 'hart'"))
+        importing.commit()
+        assert heard.result() is Outcome.APPLIED
 
 
 def _open(database: Database) -> set[str]:

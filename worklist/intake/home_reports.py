@@ -97,6 +97,8 @@ def receive_home_report(connection: Connection, report: HomeReport) -> Outcome:
 
 def _end_work_here(connection: Connection, row: Row[Any], report: HomeReport) -> Outcome:
     stood = stood_at(report, now(connection))
+    if was_recalled_since(connection, row.id, stood):
+        return Outcome.KEPT_OUT
     if row.state in (ItemState.VERIFIED, ItemState.ADDENDUM):
         return _confirm(connection, row, report, stood)
     when = {
@@ -113,8 +115,6 @@ def _end_work_here(connection: Connection, row: Row[Any], report: HomeReport) ->
         connection.execute(update(item).where(item.c.id == row.id).values(**values))
         append_item_event(connection, row, "item.reported-at-home-earlier", dimensions=when)
         return Outcome.APPLIED
-    if _was_recalled_since(connection, row, stood):
-        return Outcome.KEPT_OUT
     ended = withdraw_readings(connection, row.id)
     make_move(
         connection,
@@ -131,9 +131,9 @@ def _end_work_here(connection: Connection, row: Row[Any], report: HomeReport) ->
     return Outcome.APPLIED
 
 
-def _was_recalled_since(connection: Connection, row: Row[Any], stood: LocalTime) -> bool:
-    """Whether what the home RIS reports is what was recalled here: it heard of it before the recall."""
-    recalled = select(report_table.c.recalled_at).where(report_table.c.item_id == row.id)
+def was_recalled_since(connection: Connection, item_id: int, stood: LocalTime) -> bool:
+    """Whether what the home RIS reports is what was recalled here: it stood before the recall, so it says no more."""
+    recalled = select(report_table.c.recalled_at).where(report_table.c.item_id == item_id)
     latest = connection.scalar(recalled.order_by(report_table.c.recalled_at.desc().nulls_last()).limit(1))
     return latest is not None and stood.at <= latest
 
