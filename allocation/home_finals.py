@@ -38,6 +38,7 @@ from worklist.reading import ReadingState, ReportStatus
 def take_home_report(connection: Connection, report: HomeReport) -> Outcome:
     """Take a report of the home RIS; the caller commits."""
     if report.status is HomeReportStatus.FINAL and report.reporter is not None:
+        hold_cut(connection)  # before the reporter: an import takes both in this order
         reporter_id = _reporter(connection, report.reporter)
         if reporter_id is not None and _complete(connection, report, reporter_id):
             return Outcome.APPLIED
@@ -45,9 +46,8 @@ def take_home_report(connection: Connection, report: HomeReport) -> Outcome:
 
 
 def _complete(connection: Connection, report: HomeReport, reporter_id: int) -> bool:
-    """Report what the holder has under their claim, if they may; gives whether that was done."""
+    """Report what the holder has under their claim, if they may; gives whether that was done. The cut is held."""
     trust = report.message.trust
-    hold_cut(connection)
     lock_reporter(connection, reporter_id)  # before the item, as everyone who reports does
     view_as(connection, Viewer(trust=trust))
     lock_accession(connection, trust, report.accession_number)

@@ -109,7 +109,7 @@ def file_report(
         return repeated
     addendum = given.status is ReportStatus.ADDENDUM
     why = why_superseded(held, token)
-    if why and not (addendum and _own_reported(held, token)):
+    if why and not (addendum and _own_stands(connection, held, token)):
         return _keep_superseded(connection, actor, held, given, why)
     moment = now(connection)
     if addendum:  # having read it before is what an addendum rests on
@@ -295,8 +295,14 @@ def _already_filed(connection: Connection, held: Held, token: int, given: Report
     return None
 
 
-def _own_reported(held: Held, token: int) -> bool:
-    return bool(token == held.claim.token and held.claim.end_reason == ClaimEnd.REPORTED)
+def _own_stands(connection: Connection, held: Held, token: int) -> bool:
+    """Whether what was reported under this claim stands; nobody adds to what was recalled, nor to what replaces it."""
+    if token != held.claim.token or held.claim.end_reason != ClaimEnd.REPORTED:
+        return False
+    standing = select(report.c.id).where(
+        report.c.claim_id == held.claim.id, ~report.c.superseded, report.c.recalled_at.is_(None)
+    )
+    return bool(connection.scalar(select(standing.exists())))
 
 
 def _digest(words: str | None) -> bytes:

@@ -14,8 +14,8 @@ from worklist.pauses import Pause, PauseRule, rule_of_pause
 from worklist.reasons import ReasonedAct
 
 
-def begin_pause(connection: Connection, row: Row[Any], act: ReasonedAct, reason: str, actor: str) -> bool:
-    """Pause the clock of a locked item for what was just done with it, if a rule allows that; gives whether one does.
+def begin_pause(connection: Connection, row: Row[Any], act: ReasonedAct, reason: str, actor: str) -> None:
+    """Pause the clock of a locked item for what was just done with it, if a rule allows that.
 
     The move that ends the item's state ends the pause (`worklist.moves`). The caller works the item out.
     """
@@ -26,14 +26,13 @@ def begin_pause(connection: Connection, row: Row[Any], act: ReasonedAct, reason:
     today = now(connection).astimezone(LONDON).date()
     rule = rule_of_pause(row.trust_ods, act, reason, today, rules)
     if rule is None:
-        return False
+        return
     connection.execute(
         insert(clock_pause).values(
             item_id=row.id, trust_ods=row.trust_ods, rule=rule.id, act=act.value, reason=reason, actor=actor
         )
     )
     append_item_event(connection, row, "item.clock-paused", dimensions={"rule": rule.id, "reason": reason})
-    return True
 
 
 def pauses_of(connection: Connection, item_id: int) -> tuple[Pause, ...]:

@@ -54,6 +54,7 @@ class Move(StrEnum):
     TAKEN_BACK = "item.taken-back"  # from the company
     RECALLED = "item.recalled"
     RECALL_GIVEN_BACK = "item.recall-given-back"
+    RECALL_RESUMED = "item.recall-resumed"  # released, corrected or taken back: an amended report is awaited still
     NOT_OFFERED = "item.not-offered"
     OFFERED = "item.offered"  # the rule that kept it back holds no longer
     ORDERED_AGAIN = "item.ordered-again"  # by an order that was made after the cancel
@@ -139,7 +140,7 @@ TRANSITIONS: dict[Move, Transition] = {
         _t(Move.OPENED_WHILE_ARRIVING, {S.ARRIVING}, S.READY, W.INTAKE),
         _t(Move.COMPLETED, {S.ARRIVING}, S.READY, W.INTAKE, W.PERSON, W.REPORTER),
         _t(Move.COMPLETED_WITH_DOUBT, {S.ARRIVING}, S.ON_HOLD, W.INTAKE, W.PERSON, W.REPORTER),
-        _t(Move.HELD, {S.ARRIVING, S.READY, S.IN_PROGRESS, S.RECALLED}, S.ON_HOLD, W.PERSON, W.INTAKE),
+        _t(Move.HELD, {S.READY, S.IN_PROGRESS, S.RECALLED}, S.ON_HOLD, W.PERSON, W.RULE),
         _t(Move.RELEASED, {S.ON_HOLD}, S.READY, W.PERSON),
         _t(Move.DOUBT_SETTLED, {S.ON_HOLD}, S.READY, W.PERSON, W.HOME_RIS),
         _t(Move.CLAIMED, {S.READY, S.RECALLED}, S.IN_PROGRESS, W.REPORTER),
@@ -161,6 +162,7 @@ TRANSITIONS: dict[Move, Transition] = {
         _t(Move.OUTSOURCED, _STOPPABLE, S.OUTSOURCED, W.PERSON),
         _t(Move.TAKEN_BACK, {S.OUTSOURCED}, S.READY, W.PERSON),
         _t(Move.RECALLED, {S.VERIFIED, S.ADDENDUM}, S.RECALLED, W.PERSON, W.REPORTER),
+        _t(Move.RECALL_RESUMED, {S.ON_HOLD, S.RETURNED, S.OUTSOURCED}, S.RECALLED, W.PERSON),
         _t(Move.NOT_OFFERED, {S.READY, S.ON_HOLD}, S.NOT_OFFERED, W.RULE),
         _t(Move.OFFERED, {S.NOT_OFFERED}, S.READY, W.RULE),
         _t(Move.ORDERED_AGAIN, {S.CANCELLED}, S.ORDERED, W.HOME_RIS),

@@ -14,16 +14,16 @@ from sqlalchemy import Connection, Row, func, insert, null, select, update
 
 from worklist import audit
 from worklist.act_reasons import require_reason
-from worklist.clock_pauses import begin_pause
+from worklist.clock_pauses import begin_pause, pauses_of
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.life import item_act
 from worklist.db.tables.work import order_identity, reading
 from worklist.intake.completion import open_while_arriving
 from worklist.intake.priorities import give_priority
 from worklist.intake.working_out import hold_cut, work_out
-from worklist.item import UNREPORTED, ForbiddenMove, ItemState, Move
+from worklist.item import UNREPORTED, ForbiddenMove, ItemState, Move, move_item
 from worklist.moves import append_item_event, lock_item, make_move
-from worklist.reading import ReadingState
+from worklist.reading import Purpose, ReadingState
 from worklist.reasons import ReasonedAct
 from worklist.turnaround import Urgency
 from worklist.withdrawal import hold_readings, withdraw_readings
@@ -154,12 +154,11 @@ def _stop(
 ) -> None:
     require_reason(connection, act, reason)
     row = _lock(connection, item_id)
-    if move is Move.HELD and row.state == ItemState.ARRIVING:
-        raise ForbiddenMove(ItemState.ARRIVING, move)  # it is not worked out: there is nothing to hold yet
     ended = hold_readings(connection, item_id, f"{act.value}: {reason}")
     dimensions = {"by": "person", "reason": reason, "claims_ended": list(ended)}
     moved = make_move(connection, row, move, dimensions=dimensions, state_reason=reason)
-    if begin_pause(connection, moved, act, reason, actor):
+    begin_pause(connection, moved, act, reason, actor)
+    if pauses_of(connection, item_id):  # one began, or the move has ended one
         work_out(connection, item_id)
     _note(connection, actor, row, act.value, reason, note)
 
@@ -169,8 +168,11 @@ def _resume(connection: Connection, actor: str, item_id: int, act: str, move: Mo
     named = select(order_identity.c.accession_number).where(order_identity.c.item_id == item_id)
     if connection.scalar(named) is None:
         raise AccessionMissing(item_id)
-    make_move(connection, row, move, dimensions={"by": "person"})
+    move_item(ItemState(row.state), move)  # refuses an act that undoes another than was done
     held = (reading.c.item_id == item_id) & (reading.c.state == ReadingState.HELD.value)
+    amendment = select(reading.c.id).where(held, reading.c.purpose == Purpose.AMENDMENT.value)
+    recalled = connection.scalar(select(amendment.exists()))
+    make_move(connection, row, Move.RECALL_RESUMED if recalled else move, dimensions={"by": "person", "act": act})
     connection.execute(update(reading).where(held).values(state=ReadingState.OPEN.value, free_from=func.radpool_now()))
     work_out(connection, item_id)
     _note(connection, actor, row, act, None, note)

@@ -15,6 +15,7 @@ from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.claims import item_exclusion, report
 from worklist.db.tables.life import item_act
 from worklist.db.tables.work import reading
+from worklist.intake.item_writing import write_facts
 from worklist.intake.working_out import hold_cut
 from worklist.item import ForbiddenMove, ItemState, Move
 from worklist.moves import lock_item, make_move
@@ -26,8 +27,9 @@ from worklist.recalled_alerts import note_recall
 def recall(connection: Connection, actor: str, item_id: int, reason: str, note: str | None = None) -> None:
     """Take back the verified report of an item, with its addenda; the caller commits.
 
-    The item waits again, under its first due time, and is counted so. Who read it may amend it: that they have
-    read it bars nobody any longer; a conflict of interest does. Its alerts: `worklist.recalled_alerts`.
+    The item waits again, under the due time that its report had, by what is known of it now. Who read it may amend
+    it: that they have read it bars nobody any longer; a conflict of interest does. Its alerts:
+    `worklist.recalled_alerts`.
 
     Raises
     ------
@@ -52,6 +54,7 @@ def recall(connection: Connection, actor: str, item_id: int, reason: str, note: 
     report_ids = sorted(one.id for one in recalled)
     newest = max(one.id for one in recalled if one.status == ReportStatus.VERIFIED)
     dimensions = {"by": "person", "reason": reason, "reports": report_ids}
+    row = write_facts(connection, row)  # its due time may have been that of a check
     row = make_move(
         connection,
         row,
@@ -59,8 +62,8 @@ def recall(connection: Connection, actor: str, item_id: int, reason: str, note: 
         dimensions=dimensions,
         state_reason=reason,
         reported_at=None,
-        due_at=row.report_due_at or row.due_at,
-        report_due_at=None,
+        reported_source=None,
+        verified_at=None,
     )
     connection.execute(
         delete(item_exclusion).where(item_exclusion.c.item_id == item_id, item_exclusion.c.kind == "has-read")
@@ -82,10 +85,11 @@ def recall(connection: Connection, actor: str, item_id: int, reason: str, note: 
 
 
 def reported_by(connection: Connection, reporter_id: int, item_id: int) -> bool:
-    """Whether a report of this reporter stands on an item."""
+    """Whether the verified report that stands on an item is this reporter's; its preliminary may be another's."""
     own = select(report.c.id).where(
         report.c.item_id == item_id,
         report.c.reporter_id == reporter_id,
+        report.c.status == ReportStatus.VERIFIED.value,
         ~report.c.superseded,
         report.c.recalled_at.is_(None),
     )

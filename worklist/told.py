@@ -58,6 +58,7 @@ _OPENED = frozenset(
         Move.RELEASED,
         Move.CORRECTED,
         Move.TAKEN_BACK,
+        Move.RECALL_RESUMED,
         Move.RECALLED,
         Move.OFFERED,
     )

@@ -70,7 +70,13 @@ def test_only_a_claim_puts_an_item_in_progress_and_only_from_where_it_waits() ->
 
 
 def test_no_move_takes_an_item_on_hold_to_a_reporter_but_through_a_person_or_the_home_ris() -> None:
-    readable = {ItemState.READY, ItemState.IN_PROGRESS, ItemState.PRELIMINARY, ItemState.VERIFIED}
+    readable = {
+        ItemState.READY,
+        ItemState.RECALLED,
+        ItemState.IN_PROGRESS,
+        ItemState.PRELIMINARY,
+        ItemState.VERIFIED,
+    }
     out = [one for move in moves_from(ItemState.ON_HOLD) if (one := TRANSITIONS[move]).target in readable]
     assert out
     assert all(one.movers <= {Mover.PERSON, Mover.HOME_RIS} for one in out)

@@ -34,7 +34,6 @@ from tests.worklist.arrivals import (
     an_object,
     an_order,
     doubts_of,
-    events_of,
     readings_of,
     receive,
     receive_and_complete,
@@ -43,13 +42,11 @@ from tests.worklist.arrivals import (
 )
 from worklist import life
 from worklist.act_reasons import reasons_for
-from worklist.intake.completion import complete_quiet_studies
-from worklist.intake.orders import Message, Order, OrderControl
 from worklist.intake.senders import Sender
 from worklist.item import ForbiddenMove
 from worklist.reasons import FIXED, ReasonedAct, UnknownReason
 from worklist.recall import recall
-from worklist.turnaround import Setting, Urgency
+from worklist.turnaround import Setting
 
 Stop = Callable[[Connection, str, int, str], None]
 STOPS = {
@@ -271,84 +268,6 @@ def test_a_recalled_item_can_be_held_and_offered_again(network: Database) -> Non
         claim_as(network, reporter_id(network, "reed"), item_id=the_item(network.app).id)
     act(network, life.release_hold)
     assert claimed_by(network, "reed").purpose == "amendment"
-
-
-def prioritise(network: Database, urgency: Urgency) -> None:
-    act(network, life.change_priority, urgency, "clinical-request")
-
-
-def after_the_act(minute: int, urgency: Urgency | None) -> Order:
-    message = Message("RIS_A", "RXA", NOW + timedelta(minutes=minute), f"later-{minute}")
-    return an_order(control=OrderControl.CHANGE, urgency=urgency, setting=Setting.GP, message=message)
-
-
-def test_a_person_s_priority_outranks_the_order_and_works_the_due_time_out_again(network: Database) -> None:
-    take(network.app, an_order(urgency=Urgency.ROUTINE, setting=Setting.GP))
-    ready(network)
-    before = the_item(network.app)
-    prioritise(network, Urgency.EMERGENCY)
-    row, [only] = the_item(network.app), readings_of(network.app)
-    assert (row.urgency, row.target_rule) == ("emergency", "emergency")
-    assert row.due_at < before.due_at
-    assert only.due_at == row.due_at
-    assert "item.priority-changed" in events_of(network.app)
-    with pytest.raises(life.PriorityStands):
-        prioritise(network, Urgency.EMERGENCY)
-
-
-def test_who_reads_it_goes_on_reading_it(network: Database) -> None:
-    ready(network)
-    made = claimed_by(network, "reed")
-    prioritise(network, Urgency.ROUTINE)
-    assert the_item(network.app).state == "in_progress"
-    report(network, "reed", made, VERIFIED)
-    with pytest.raises(ForbiddenMove):
-        prioritise(network, Urgency.STROKE)
-
-
-ROUTINE, URGENT, EMERGENCY = Urgency.ROUTINE, Urgency.URGENT, Urgency.EMERGENCY
-
-
-@pytest.mark.parametrize(
-    ("messages", "expected"),
-    [
-        ([], "emergency"),
-        ([(1, ROUTINE)], "emergency"),  # it states what it stated
-        ([(1, None)], "emergency"),
-        ([(1, URGENT)], "urgent"),
-        ([(1, URGENT), (2, ROUTINE)], "routine"),  # once outranked it stays so
-        ([(2, ROUTINE), (1, URGENT)], "routine"),
-        ([(-1, URGENT)], "emergency"),  # made before the act, and came late
-        ([(-1, URGENT), (1, URGENT)], "emergency"),
-        ([(-2, URGENT), (-1, ROUTINE), (1, ROUTINE)], "emergency"),
-    ],
-)
-def test_a_newer_order_counts_again_where_it_states_another(
-    network: Database, messages: list[tuple[int, Urgency | None]], expected: str
-) -> None:
-    take(network.app, an_order(urgency=ROUTINE, setting=Setting.GP))
-    ready(network)
-    prioritise(network, EMERGENCY)
-    take(network.app, *(after_the_act(*one) for one in messages))
-    assert the_item(network.app).urgency == expected
-
-
-def test_a_priority_before_the_images_makes_the_work_urgent_when_they_come(network: Database) -> None:
-    take(network.app, an_order(urgency=ROUTINE, setting=Setting.GP))
-    prioritise(network, EMERGENCY)
-    assert the_item(network.app).state == "ordered"
-    ready(network)
-    assert the_item(network.app).urgency == "emergency"
-
-
-def test_work_that_arrives_is_offered_at_once_when_a_person_says_that_it_is_urgent(network: Database) -> None:
-    slow = Sender("PACS_A", "RXA", 600)
-    receive(network.app, an_object(requesting_service="General Practice"), sender=slow)
-    complete_quiet_studies(network.app)
-    assert the_item(network.app).state == "arriving"
-    prioritise(network, EMERGENCY)
-    row = the_item(network.app)
-    assert (row.state, row.arriving, row.urgency) == ("ready", True, "emergency")
 
 
 def test_work_that_is_elsewhere_still_waits_in_the_figures(network: Database) -> None:

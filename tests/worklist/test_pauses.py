@@ -169,10 +169,13 @@ def test_without_a_rule_for_it_the_clock_goes_on(network: Database, document: st
     assert the_item(network.app).due_at == due_at
 
 
-def test_a_return_ends_the_pause_of_a_hold(routine: Database) -> None:
+def test_a_return_ends_the_pause_of_a_hold_and_the_clock_goes_on(routine: Database) -> None:
+    before = the_item(routine.app)
     hold(routine)
+    let_pass(routine, 86400)
     with routine.app.begin() as connection:
         life.return_to_site(connection, "cora", the_item(routine.app).id, "wrong-patient")
+    assert timedelta(0) <= the_item(routine.app).due_at - before.due_at - DAY < timedelta(minutes=1)
     with routine.app.connect() as connection:
         assert connection.execute(text("SELECT ended_with FROM clock_pause")).scalars().all() == [
             "item.returned-to-site"

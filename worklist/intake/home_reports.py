@@ -147,7 +147,7 @@ def _end_work_here(connection: Connection, row: Row[Any], report: HomeReport) ->
 
 
 def was_recalled_since(connection: Connection, item_id: int, stood: LocalTime) -> bool:
-    """Whether what the home RIS reports is what was recalled here: it stood before the recall."""
+    """Whether what the home RIS reports is what was recalled here: it stood before the recall, so it says no more."""
     recalled = select(report_table.c.recalled_at).where(report_table.c.item_id == item_id)
     latest = connection.scalar(recalled.order_by(report_table.c.recalled_at.desc().nulls_last()).limit(1))
     return latest is not None and stood.at <= latest

@@ -104,7 +104,7 @@ def receive_order(connection: Connection, order: Order) -> Outcome:
         note_spoken_of(connection, trust, [order.accession_number], [uid] if uid else [])
     told = [
         note_exam_end(connection, locked, made_at, order.exam_ended, cleared="exam_ended" in order.cleared),
-        note_ordered_urgency(connection, item_id, made_at, order.urgency),
+        note_ordered_urgency(connection, item_id, made_at, order.urgency, cleared="urgency" in order.cleared),
     ]
     if news or any(told):
         _work_out(connection, locked)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from sqlalchemy import (
     ARRAY,
     BigInteger,
-    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -48,11 +47,11 @@ item_priority = Table(
     Column("ordered_urgency", Text, comment="What the newest order of then stated; only another one outranks it."),
     Column("ordered_at", Instant, comment="When that order was made."),
     Column(
-        "outranked",
-        Boolean,
+        "stated_since",
+        ARRAY(Text),
         nullable=False,
-        server_default=text("false"),
-        comment="A newer order has stated another urgency.",
+        server_default=text("'{}'"),
+        comment="What orders state that were made after the act: any but ordered_urgency outranks it.",
     ),
     comment="The urgency that a person gave an item.",
 )
