@@ -67,7 +67,8 @@ NEVER = {
     "a check by who wrote what it checks": (
         "SELECT FROM claim c JOIN reading r ON r.id = c.reading_id JOIN report p ON p.item_id = c.item_id"
         " AND p.reporter_id = c.reporter_id JOIN reading f ON f.id = p.reading_id WHERE r.purpose = 'check'"
-        " AND f.id < r.id AND f.state = 'done' AND p.status = 'preliminary' AND p.recalled_at IS NULL"
+        " AND f.id < r.id AND f.state = 'done' AND p.status = 'preliminary'"
+        " AND NOT p.superseded AND p.recalled_at IS NULL"
     ),
 }
 

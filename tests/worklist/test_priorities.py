@@ -25,9 +25,11 @@ def prioritise(network: Database, urgency: Urgency) -> None:
     act(network, life.change_priority, urgency, "clinical-request")
 
 
-def after_the_act(minute: int, urgency: Urgency | None) -> Order:
+def after_the_act(minute: int, urgency: Urgency | None | str) -> Order:
+    """Give an order that states an urgency, leaves it out (None) or clears it ("")."""
     message = Message("RIS_A", "RXA", NOW + timedelta(minutes=minute), f"later-{minute}")
-    return an_order(control=OrderControl.CHANGE, urgency=urgency, setting=Setting.GP, message=message)
+    stated, cleared = (None, frozenset({"urgency"})) if urgency == "" else (urgency, frozenset())
+    return an_order(control=OrderControl.CHANGE, urgency=stated, cleared=cleared, setting=Setting.GP, message=message)
 
 
 def test_a_person_s_priority_outranks_the_order_and_works_the_due_time_out_again(network: Database) -> None:
@@ -70,11 +72,14 @@ ROUTINE, URGENT, EMERGENCY = Urgency.ROUTINE, Urgency.URGENT, Urgency.EMERGENCY
         ([(-1, URGENT), (1, URGENT)], "emergency"),
         ([(-2, URGENT), (-1, ROUTINE), (1, ROUTINE)], "emergency"),
         ([(-1, URGENT), (1, ROUTINE)], "routine"),  # it changes what stood when the person acted
-        ([(-1, None), (1, ROUTINE)], "routine"),
+        ([(-1, None), (1, ROUTINE)], "emergency"),  # it says nothing of the urgency
+        ([(-1, ""), (1, ROUTINE)], "routine"),  # none stood when the person acted
+        ([(-2, ""), (-1, ROUTINE), (1, ROUTINE)], "emergency"),
+        ([(1, "")], "emergency"),
     ],
 )
 def test_a_newer_order_counts_again_where_it_states_another_whatever_came_first(
-    network: Database, messages: list[tuple[int, Urgency | None]], expected: str
+    network: Database, messages: list[tuple[int, Urgency | None | str]], expected: str
 ) -> None:
     take(network.app, an_order(urgency=ROUTINE, setting=Setting.GP))
     ready(network)
