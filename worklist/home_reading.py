@@ -52,8 +52,8 @@ def receive_home_reading(connection: Connection, stated: HomeReading) -> Outcome
     item_id = item_of_accession(connection, trust, stated.accession_number)
     if item_id is None:
         recorded = record_patient(connection, trust, stated.patient, said_at, stated.message.control_id)
-        item_id = open_item(connection, trust, recorded.id, stated.accession_number, ItemState.ORDERED)
         follow(connection, recorded.settled)
+        item_id = open_item(connection, trust, recorded.id, stated.accession_number, ItemState.ORDERED)
     row = lock_item(connection, item_id)
     if not can_be_patient_of(connection, item_id, stated.patient):
         detail = "PID-3: is not the patient of this accession"

@@ -31,8 +31,10 @@ def note_exam_end(connection: Connection, row: Row[Any], made_at: datetime, ende
     `made_at` (aware) is when the message was made that says so. An end in the future is no end. The caller works
     the item out.
     """
+    if ended is None:
+        return False
     moment = now(connection)
-    if ended is None or ended.at > moment + CLOCK_SKEW:
+    if ended.at > moment + CLOCK_SKEW:
         return False
     values = {
         "message_at": min(made_at, moment + BELIEVED_AHEAD),

@@ -76,8 +76,8 @@ def receive_home_report(connection: Connection, report: HomeReport) -> Outcome:
     if item_id is None:
         made_at, control_id = made_at_of(report.message, now(connection)), report.message.control_id
         recorded = record_patient(connection, trust, report.patient, made_at, control_id)
-        item_id = open_item(connection, trust, recorded.id, report.accession_number, ItemState.ORDERED)
         follow(connection, recorded.settled)
+        item_id = open_item(connection, trust, recorded.id, report.accession_number, ItemState.ORDERED)
     hold_cut(connection)
     row = lock_item(connection, item_id)
     if not can_be_patient_of(connection, item_id, report.patient):

@@ -107,9 +107,9 @@ def receive_order(connection: Connection, order: Order) -> Outcome:
         return _take_stale(connection, item_id, order, made_at)
     recorded = record_patient(connection, trust, order.patient, made_at, order.message.control_id)
     patient_id = recorded.id
+    others = [one for one in follow(connection, recorded.settled) if one != item_id]
     if item_id is None:
         item_id = open_item(connection, trust, patient_id, order.accession_number, ItemState.ORDERED)
-    others = [one for one in follow(connection, recorded.settled) if one != item_id]
     if standing is Outcome.STALE:  # what it says of the patient may still be news
         _take_stale(connection, item_id, order, made_at)
         if recorded.settled is not None:

@@ -51,10 +51,12 @@ def note_ordered_urgency(connection: Connection, item_id: int, made_at: datetime
     where it states another urgency than that, and not where it repeats it. To be called for every message of a
     locked item, also for one that comes late.
     """
+    if urgency is None:
+        return False
     given = connection.execute(
         select(item_priority).where(item_priority.c.item_id == item_id, ~item_priority.c.outranked)
     ).one_or_none()
-    if given is None or urgency is None:
+    if given is None:
         return False
     if made_at <= given.set_at:
         if given.ordered_at is None or made_at > given.ordered_at:
