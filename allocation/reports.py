@@ -147,6 +147,8 @@ def _move(
         "purpose": held.reading.purpose,
         "alerts": sorted(given.alerts),
     }
+    if given.at_home_since is not None:
+        dimensions["told_by"] = actor
     if given.status is ReportStatus.VERIFIED:
         _finish(connection, held)
         moved = make_move(

@@ -62,7 +62,7 @@ def put_in_line(connection: Connection, one: Event) -> None:
         select(ris).where(ris.c.trust_ods == one.trust, ris.c.host.is_not(None)).order_by(ris.c.sending_facility)
     ):
         notice = notice_of(one.kind, one.dimensions, Locks(home.locks), has_words=bool(has_words))
-        if notice is None:
+        if notice is None or one.dimensions.get("told_by") == f"ris:{home.sending_facility}":
             continue
         connection.execute(
             insert(delivery).values(
