@@ -166,6 +166,8 @@ def _move(
         "alerts": sorted(given.alerts),
         "discrepancy": given.discrepancy,
     }
+    if given.at_home_since is not None:
+        dimensions["told_by"] = actor
     if given.status is ReportStatus.VERIFIED:
         _finish(connection, held)
         moved = make_move(

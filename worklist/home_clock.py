@@ -11,9 +11,19 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, exists, func, or_, select, update
 
+from worklist.db.tables.delivery import delivery
 from worklist.db.tables.network import ris
 from worklist.db.tables.work import item
+from worklist.doubts import close_doubt
+from worklist.item import ItemState
 from worklist.moves import append_item_event
+from worklist.told import OF_REPORTS, DeliveryState
+
+#: Of an exception: a report that is verified here and that the home RIS is not known to have.
+UNDELIVERED = "report-undelivered"
+UNDELIVERED_WHY = "the report has not been acknowledged by the home RIS: its referrer may not have it"
+#: What holds of an item whose verified report is not known to be available at home.
+AWAITED = item.c.reported_at.is_(None) & item.c.state.in_((ItemState.VERIFIED.value, ItemState.ADDENDUM.value))
 
 
 class ReportedSource(StrEnum):
@@ -53,3 +63,15 @@ def stop_clock(
     dimensions = {"reported_at": stopped.reported_at.isoformat(), "source": source.value, "by": by}
     append_item_event(connection, stopped, "item.available", dimensions=dimensions)
     return True
+
+
+def page_no_longer(connection: Connection, item_id: int, *, by: str, outcome: str) -> None:
+    """Close the exception of an item of which every report has reached its RIS, or was settled."""
+    left = exists().where(
+        delivery.c.item_id == item_id,
+        delivery.c.notice.in_([notice.value for notice in OF_REPORTS]),
+        delivery.c.state.in_((DeliveryState.DEAD.value, DeliveryState.WAITING.value)),
+    )
+    awaited = exists().where(item.c.id == item_id, AWAITED)
+    if not connection.scalar(select(or_(left, awaited))):
+        close_doubt(connection, UNDELIVERED, item_id=item_id, detail=UNDELIVERED_WHY, by=by, outcome=outcome)

@@ -20,18 +20,15 @@ from worklist.db.tables.claims import report, report_text
 from worklist.db.tables.delivery import delivery
 from worklist.db.tables.network import ris
 from worklist.db.tables.work import item, worklist_exception
-from worklist.doubts import close_doubt, hold_doubt_open
+from worklist.doubts import hold_doubt_open
 from worklist.events import Event
-from worklist.home_clock import ReportedSource, stop_clock
+from worklist.home_clock import AWAITED, UNDELIVERED, UNDELIVERED_WHY, ReportedSource, page_no_longer, stop_clock
 from worklist.moves import lock_item
 from worklist.reading import ReportStatus
 from worklist.told import OF_REPORTS, DeliveryState, Locks, Notice, notice_of
 
 #: The consumer's name: its checkpoint says up to which position messages are in line.
 CONSUMER = "delivery"
-#: Of an exception: a report that is verified here and has not reached the home RIS.
-UNDELIVERED = "report-undelivered"
-_UNDELIVERED_WHY = "the report has not been acknowledged by the home RIS: its referrer may not have it"
 
 _REPORTS = tuple(sorted(notice.value for notice in OF_REPORTS))
 
@@ -65,7 +62,7 @@ def put_in_line(connection: Connection, one: Event) -> None:
         select(ris).where(ris.c.trust_ods == one.trust, ris.c.host.is_not(None)).order_by(ris.c.sending_facility)
     ):
         notice = notice_of(one.kind, one.dimensions, Locks(home.locks), has_words=bool(has_words))
-        if notice is None:
+        if notice is None or one.dimensions.get("told_by") == f"ris:{home.sending_facility}":
             continue
         connection.execute(
             insert(delivery).values(
@@ -159,7 +156,7 @@ def note_answer(connection: Connection, taken: Taken, answer: Answer) -> Deliver
             # Words that are at home it only heard of: there they are available when it sends them.
             if row.notice == Notice.REPORT and _is_final(connection, row.report_id):
                 stop_clock(connection, item_row, None, ReportedSource.ACKNOWLEDGED, by=actor)
-            _page_no_longer(connection, row.item_id, by=actor, outcome="acknowledged")
+            page_no_longer(connection, row.item_id, by=actor, outcome="acknowledged")
         _tell(connection, row, "delivery.acknowledged", dimensions)
         audit.append(connection, actor, f"{row.notice} acknowledged", items=[row.item_id], detail={"delivery": row.id})
         return DeliveryState.ACKNOWLEDGED
@@ -181,27 +178,24 @@ def note_answer(connection: Connection, taken: Taken, answer: Answer) -> Deliver
 def page_undelivered(connection: Connection, *, after_seconds: float, limit: int = 200) -> int:
     """Open an exception for each report that has waited this long for its RIS, and give for how many it did.
 
-    An addendum, a preliminary report or a recall that does not arrive is as much for a person as a verified report.
+    An addendum, a preliminary report or a recall that does not arrive is as much for a person as a verified report,
+    and so is a verified report that the RIS heard of and does not send.
     """
+    since = func.radpool_now() - timedelta(seconds=after_seconds)
+    not_taken = select(delivery.c.trust_ods, delivery.c.item_id).where(
+        delivery.c.state == DeliveryState.WAITING.value, delivery.c.notice.in_(_REPORTS), delivery.c.made_at < since
+    )
+    not_sent = select(item.c.trust_ods, item.c.id.label("item_id")).where(AWAITED, item.c.verified_at < since)
+    late = not_taken.union(not_sent).subquery()
     paged = exists().where(
         worklist_exception.c.kind == UNDELIVERED,
-        worklist_exception.c.item_id == delivery.c.item_id,
+        worklist_exception.c.item_id == late.c.item_id,
         worklist_exception.c.closed_at.is_(None),
     )
-    late = connection.execute(
-        select(delivery)
-        .where(
-            delivery.c.state == DeliveryState.WAITING.value,
-            delivery.c.notice.in_(_REPORTS),
-            delivery.c.made_at < func.radpool_now() - timedelta(seconds=after_seconds),
-            ~paged,
-        )
-        .order_by(delivery.c.id)
-        .limit(limit)
-    ).all()
-    for row in late:
+    found = connection.execute(select(late).where(~paged).order_by(late.c.item_id).limit(limit)).all()
+    for row in found:
         _page(connection, row)
-    return len(late)
+    return len(found)
 
 
 def forget_words(connection: Connection, *, after_days: float, limit: int = 500) -> int:
@@ -269,7 +263,7 @@ def settle(connection: Connection, delivery_id: int, *, by: str) -> None:
     _end(connection, row, DeliveryState.SETTLED, row.last_answer, by=by)
     if row.notice in _REPORTS and _is_final(connection, row.report_id):
         stop_clock(connection, item_row, None, ReportedSource.PERSON, by=by)
-    _page_no_longer(connection, row.item_id, by=by, outcome="settled")
+    page_no_longer(connection, row.item_id, by=by, outcome="settled")
     _tell(connection, row, "delivery.settled", {"delivery": row.id, "notice": row.notice})
     audit.append(connection, by, "delivery settled", items=[row.item_id], detail={"delivery": row.id})
 
@@ -345,18 +339,7 @@ def _is_final(connection: Connection, report_id: int | None) -> bool:
 
 
 def _page(connection: Connection, row: Row[Any]) -> None:
-    hold_doubt_open(connection, UNDELIVERED, trust=row.trust_ods, item_id=row.item_id, detail=_UNDELIVERED_WHY)
-
-
-def _page_no_longer(connection: Connection, item_id: int, *, by: str, outcome: str) -> None:
-    """Close the exception of an item of which every report has reached its RIS, or was settled."""
-    left = exists().where(
-        delivery.c.item_id == item_id,
-        delivery.c.notice.in_(_REPORTS),
-        delivery.c.state.in_((DeliveryState.DEAD.value, DeliveryState.WAITING.value)),
-    )
-    if not connection.scalar(select(left)):
-        close_doubt(connection, UNDELIVERED, item_id=item_id, detail=_UNDELIVERED_WHY, by=by, outcome=outcome)
+    hold_doubt_open(connection, UNDELIVERED, trust=row.trust_ods, item_id=row.item_id, detail=UNDELIVERED_WHY)
 
 
 def _tell(connection: Connection, row: Row[Any], kind: str, dimensions: dict[str, Any]) -> None:

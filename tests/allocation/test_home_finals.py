@@ -12,6 +12,7 @@ from sqlalchemy import Row, text
 from allocation.home_finals import take_home_report
 from allocation.pay.ledger import CONSUMER, post, verify_ledger
 from allocation.pay.statements import held
+from hl7_listener.delivery.courier import follow
 from tests.allocation.claims.claiming import LEASE, VERIFIED, claim_as, claimed_by, let_pass, report
 from tests.allocation.pay.earning import INSOURCED
 from tests.builders import arrive, patient_called, reporter_id, wait_until_somebody_waits
@@ -95,6 +96,15 @@ class TestOfTheHolder:
         assert claimed.count("SELECT count(*) FROM held_pay") == 0
         with claimed.app.connect() as connection:
             assert verify_ledger(connection) == ()
+
+    def test_the_ris_is_not_told_what_it_told_and_another_of_the_trust_is(self, claimed: Database) -> None:
+        with claimed.owner.begin() as connection:
+            connection.execute(text("UPDATE ris SET trust_ods = 'RXA', host = 'ris.example', port = 1"))
+        hear(claimed, final("hart"))
+        sequence(claimed.app)
+        follow(claimed.app)
+        row = the_only(claimed, "delivery")
+        assert (row.destination, row.notice) == ("RIS_B", "reported")
 
     def test_a_lease_that_ran_out_still_holds(self, claimed: Database) -> None:
         let_pass(claimed, LEASE + 1)

@@ -25,7 +25,7 @@ def prioritise(network: Database, urgency: Urgency) -> None:
     act(network, life.change_priority, urgency, "clinical-request")
 
 
-def after_the_act(minute: int, urgency: Urgency | None | str) -> Order:
+def after_the_act(minute: int, urgency: Urgency | str | None) -> Order:
     """Give an order that states an urgency, leaves it out (None) or clears it ("")."""
     message = Message("RIS_A", "RXA", NOW + timedelta(minutes=minute), f"later-{minute}")
     stated, cleared = (None, frozenset({"urgency"})) if urgency == "" else (urgency, frozenset())
@@ -79,7 +79,7 @@ ROUTINE, URGENT, EMERGENCY = Urgency.ROUTINE, Urgency.URGENT, Urgency.EMERGENCY
     ],
 )
 def test_a_newer_order_counts_again_where_it_states_another_whatever_came_first(
-    network: Database, messages: list[tuple[int, Urgency | None | str]], expected: str
+    network: Database, messages: list[tuple[int, Urgency | str | None]], expected: str
 ) -> None:
     take(network.app, an_order(urgency=ROUTINE, setting=Setting.GP))
     ready(network)

@@ -21,7 +21,7 @@ from worklist.db.tables.claims import report as report_table
 from worklist.db.tables.log import event
 from worklist.db.tables.work import item
 from worklist.doubts import open_doubt
-from worklist.home_clock import ReportedSource, stop_clock
+from worklist.home_clock import ReportedSource, page_no_longer, stop_clock
 from worklist.intake.accessions import item_of_accession, lock_accession, open_item
 from worklist.intake.exam_ends import note_exam_end, work_out_after_pause, worked_out_from_images
 from worklist.intake.orders import Message, Outcome, made_at_of
@@ -164,8 +164,10 @@ def _confirm(connection: Connection, row: Row[Any], report: HomeReport, stood: L
     of_another = verified is not None and report.reporter is not None and report.reporter.upper() not in verified.names
     if of_another or (ours and at < row.verified_at):
         _doubt(connection, row, "reported-twice", "the home RIS has a final report of its own beside ours")
-    if not stop_clock(connection, row, at, ReportedSource.HOME_REPORT, by=f"ris:{report.message.facility}"):
+    actor = f"ris:{report.message.facility}"
+    if not stop_clock(connection, row, at, ReportedSource.HOME_REPORT, by=actor):
         return Outcome.KEPT_OUT
+    page_no_longer(connection, row.id, by=actor, outcome="reported at home")
     return Outcome.APPLIED
 
 

@@ -151,6 +151,8 @@ def settle_shown(connection: Connection, patient_ids: Collection[int]) -> None:
             f"{keyword}: the images state another than is shown"
             for keyword in states_otherwise(row.stated, {"name_key": row.name_key, "sex": row.sex})
         }
+    if not due:
+        return
     standing = connection.execute(
         select(worklist_exception.c.item_id, worklist_exception.c.detail).where(
             worklist_exception.c.item_id.in_(list(due)),

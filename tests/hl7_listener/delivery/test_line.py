@@ -284,6 +284,22 @@ class TestWhatDoesNotArrive:
         answer(network, take_next(network), TAKEN)
         assert open_exceptions(network) == []
 
+    def test_a_report_that_the_ris_heard_of_and_does_not_send_pages_somebody_until_it_does(
+        self, network: Database
+    ) -> None:
+        at_home(network, 1, sends_reports=True)
+        item_id = arrive(network, accession="000123")
+        verify(network, None)
+        put_in_line(network)
+        answer(network, take_next(network), TAKEN)
+        page(network, 900)
+        assert open_exceptions(network) == []
+        let_pass(network, 901)
+        page(network, 900)
+        assert open_exceptions(network) == ["report-undelivered"]
+        take(network.app, a_home_report(patient=_patient_of(network, item_id)))
+        assert open_exceptions(network) == []
+
     def test_a_late_addendum_pages_until_it_has_arrived_too(self, network: Database) -> None:
         at_home(network, 1)
         arrive(network)

@@ -226,6 +226,11 @@ item = Table(
     Index("item_patient_idx", "patient_id"),
     Index("item_merged_from_idx", "merged_from_id", postgresql_where=text("merged_from_id IS NOT NULL")),
     Index("item_reported_idx", "reported_at", postgresql_where=text("reported_at IS NOT NULL")),
+    Index(
+        "item_awaited_idx",
+        "verified_at",
+        postgresql_where=text("reported_at IS NULL AND verified_at IS NOT NULL"),
+    ),
     comment="One accession of one trust and where it stands; no identifiers.",
 )
 
