@@ -61,17 +61,17 @@ def _run(tell: Teller, folder: Path, *, once: bool, count: int, seed: int) -> tu
     tell.say(f"Starting a server with a database of its own in {folder} ...")
     with starting_server(folder, listening) as pending:
         # imported while the server starts
-        from cli.demonstration.performance import perform
+        from cli.demonstration.performance import performing
         from cli.demonstration.staying import stay_up
 
         server = pending.ready()
         tell.say(f"Ready: HTTP {server.http}, DICOM {server.dicom}, HL7 {server.hl7}.")
-        performed = perform(tell, server, count, seed)
-        faults = [*performed.faults, *_checks(tell, server)]
-        for fault in faults:
-            tell.fault(fault)
-        if not once:
-            faults += stay_up(tell, server, performed.tokens, performed.at)
+        with performing(tell, server, count, seed) as performed:
+            faults = [*performed.faults, *_checks(tell, server)]
+            for fault in faults:
+                tell.fault(fault)
+            if not once:
+                faults += stay_up(tell, server, performed.tokens, performed.at)
     return performed.result, faults
 
 

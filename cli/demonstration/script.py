@@ -141,12 +141,14 @@ class Play:
                 taken = work_round(self.client, workers, ROUND_MINUTES, played.tally, done)
                 played.planned |= self.stage.plan().assigned
                 rounds = 1 if taken else left  # an act ends when it ends, also where nothing is left to read
+                self.stage.wait_for_homes()
                 self.stage.move_clock(timedelta(minutes=ROUND_MINUTES * rounds))
                 if not taken:
                     break
         self.tell.worked(played.tally.readings[before:], time.monotonic() - began)
 
     def _come_back(self, played: Played, absent: incidents.Absent) -> None:
+        self.stage.wait_for_homes()
         now = self.stage.now()
         if now <= absent.expires_at:
             now = self.stage.move_clock(absent.expires_at - now + timedelta(minutes=1))
@@ -155,6 +157,7 @@ class Play:
         )
         if taken is not None:
             played.tally.readings.append(taken)
+            self.stage.wait_for_homes()
         self.tell.came_back(played.superseded)
 
     def _other_makers(self, played: Played) -> None:

@@ -116,6 +116,21 @@ class Stage:
         wait_until(planned, 30, "a plan")
         return self.plan()
 
+    def wait_for_homes(self) -> None:
+        """Wait until the home RIS have every report that was verified: then the clocks of their items have stopped.
+
+        An item whose trust has no RIS that takes messages stops its clock by itself.
+        """
+
+        def arrived() -> bool:
+            with self.app.connect() as connection:
+                return not connection.scalar(_ON_THE_WAY)
+
+        wait_until(arrived, 60, "the home RIS to take the reports")
+
+
+_ON_THE_WAY = text("SELECT EXISTS (SELECT FROM item WHERE verified_at IS NOT NULL AND reported_at IS NULL)")
+
 
 def wait_until(done: Callable[[], bool], seconds: float, what: str) -> None:
     """Wait until something is so.

@@ -25,7 +25,7 @@ def stay_up(tell: Teller, server: DemoServer, tokens: Mapping[str, str], at: dat
     tell.say(
         f"DICOM  {server.dicom}, calling AE titles PACS_NORTH1, PACS_EAST1, PACS_SOUTH1, PACS_WEST1 and their second"
     )
-    tell.say(f"HL7    {server.hl7}")
+    tell.say(f"HL7    {server.hl7}; the trusts' RIS of this demonstration go on taking reports")
     tell.say(f"The server's clock stands at {at.astimezone(LONDON):%A %d %B %Y, %H:%M} London time;")
     tell.say(f"  move it on with: radpool clock +1h --data {server.data}")
     tell.say("Users and their tokens (every reporter has an account, named like the reporter's id):")

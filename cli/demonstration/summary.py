@@ -12,6 +12,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from cli.demonstration.figures import Figures, is_breached
+from cli.demonstration.home_ris import Taken
 from cli.demonstration.script import Played
 from cli.demonstration.telling import Teller
 from cli.demonstration.work import Reading
@@ -19,8 +20,8 @@ from cli.demonstration.work import Reading
 _SAMPLE = 8
 
 
-def tell_summary(tell: Teller, played: Played, figures: Figures) -> None:
-    """Tell what came, who read what and why, how long it took, what it paid and what it saved."""
+def tell_summary(tell: Teller, played: Played, figures: Figures, taken: Taken) -> None:
+    """Tell what came, who read what and why, how long it took, what it paid and saved, what reached the home RIS."""
     tell.out.rule("What happened", align="left")
     for table in (
         _what_came(figures),
@@ -34,6 +35,7 @@ def tell_summary(tell: Teller, played: Played, figures: Figures) -> None:
     _tell_one_line(tell, figures)
     _tell_value(tell, figures)
     _tell_skill_mix(tell, figures)
+    _tell_homes(tell, figures, taken)
     tell.say(
         f"Requests sent twice under one Idempotency-Key: {played.tally.repeated_alike} answered alike and done once;"
         f" leases renewed: {played.tally.renewed}."
@@ -172,6 +174,17 @@ def _tell_skill_mix(tell: Teller, figures: Figures) -> None:
         tell.say(f"  {met} {one['reference']['percent']}% ({one['reference']['source']})")
 
 
+def _tell_homes(tell: Teller, figures: Figures, taken: Taken) -> None:
+    """Tell how many reports arrived: by their acknowledgement alone a turnaround clock has stopped."""
+    standing = ", ".join(f"{count} {_STANDING[code]}" for code, count in sorted(taken.reports.items()))
+    stopped = sum(item["reported_source"] == "acknowledged" for item in figures.items)
+    of_trusts = ", ".join(f"{trust} {count}" for trust, count in taken.by_trust.items())
+    tell.say(
+        f"Home RIS took {taken.all_reports} reports ({standing}) and {taken.notices} notices of what was being read:"
+        f" {of_trusts} reports. {stopped} turnaround clocks stopped at their acknowledgement."
+    )
+
+
 def _table(title: str, *columns: str, right: bool = False) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD)
     for number, column in enumerate(columns):
@@ -182,6 +195,9 @@ def _table(title: str, *columns: str, right: bool = False) -> Table:
 
 #: Columns of words, which fold where the console is narrow.
 _WORDS = frozenset({"detail", "sessions", "exam", "why", "by tariff", "past due, reported or waiting"})
+
+#: Standing of a report as the home RIS reads it (OBR-25).
+_STANDING = {"F": "final", "P": "preliminary", "C": "corrections"}
 
 _NUMERIC = frozenset(
     {"open", "times", "verified", "preliminary", "checks", "declined", "minutes", "paid", "reported",

@@ -104,6 +104,8 @@ def read_one(client: ApiClient, worker: Worker, claimed: dict[str, Any], *, may_
         return _reading(worker, claimed, outcome, classified=classified)
     outcome = "preliminary" if claimed["level"] == "trainee" and claimed["purpose"] != "check" else "verified"
     report = {"token": token, "status": outcome, "text": _words(item), "alerts": _alerts(item)}
+    if claimed["purpose"] == "check":
+        report |= _checked(item)
     try:
         client.post(worker.reporter, f"/claims/{claim_id}/report", report, key=f"report-{claim_id}")
     except UnexpectedAnswer as refused:
@@ -194,6 +196,13 @@ def _words(item: dict[str, Any]) -> str:
     described = item["exams"][0]["description"] or "Examination"
     found = "No acute abnormality is shown." if item["id"] % 3 else "Appearances as described; follow-up is suggested."
     return f"{described}. {found} Conclusion: this is a synthetic report of a demonstration."
+
+
+def _checked(item: dict[str, Any]) -> dict[str, str]:
+    """Give what a check makes of a trainee's report: now and then it changes what the requester was told."""
+    if item["id"] % 3:
+        return {"discrepancy": "none"}
+    return {"discrepancy": "material", "text": f"{_words(item)} On review there is a further finding."}
 
 
 def _alerts(item: dict[str, Any]) -> list[str]:

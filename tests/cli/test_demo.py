@@ -88,6 +88,17 @@ def test_one_pay_line_is_told_in_full(ended: Ended) -> None:
     assert re.search(r"^  Total: \d+p$", ended.out, re.MULTILINE)
 
 
+def test_every_report_reached_its_home_ris_and_the_closing_words_say_how_many(ended: Ended) -> None:
+    told = re.search(
+        r"^Home RIS took (\d+) reports \(.*\) and (\d+) notices .* (\d+) turnaround clocks", ended.out, re.MULTILINE
+    )
+    assert told is not None
+    reports, notices, stopped = map(int, told.groups())
+    assert reports >= ended.figures["verified"] == stopped
+    assert notices > 0
+    assert "report-undelivered" not in ended.out
+
+
 def test_a_claim_outside_scope_and_a_report_that_came_too_late_are_shown(ended: Ended) -> None:
     assert re.search(r"asked for .*: 403$", ended.out, re.MULTILINE)
     assert re.search(r"came back and reported: 409$", ended.out, re.MULTILINE)
