@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 
+from hl7_listener.kept import take_kept
 from hl7_listener.limits import Limits
 from hl7_listener.service import Service
 from tests.builders import IMAGES_OF
@@ -398,6 +399,7 @@ def tell(database: Database, facts: Sequence[Fact], chance: random.Random | None
     set_clock(database.owner, NOW + timedelta(hours=12))
     for _ in range(2):
         place_noted(database.app, limit=10_000)
+        take_kept(database.app)
         complete_quiet_studies(database.app, limit=10_000)
     return left_by(database)
 

@@ -14,3 +14,12 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS
 $$ SELECT s.study_id, s.trust_ods FROM study_identity s WHERE s.study_instance_uid = uid $$;
 REVOKE EXECUTE ON FUNCTION study_copies(text) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION study_copies(text) TO radpool_app;
+
+ALTER TABLE kept_message ENABLE ROW LEVEL SECURITY;
+ALTER TABLE kept_message FORCE ROW LEVEL SECURITY;
+CREATE POLICY own ON kept_message TO radpool_app
+  USING (trust_ods = current_trust()) WITH CHECK (trust_ods = current_trust());
+CREATE POLICY maintenance ON kept_message TO radpool_owner USING (true) WITH CHECK (true);
+GRANT SELECT, INSERT ON kept_message TO radpool_app;
+GRANT UPDATE (due, taken_at) ON kept_message TO radpool_app;
+GRANT USAGE, SELECT ON SEQUENCE kept_message_id_seq TO radpool_app;
