@@ -190,7 +190,8 @@ _WAITING = text(
 
 #: What names others stands before them.
 _OF_WORK = (
-    "worklist_exception alert item_priority item_act clock_pause exam_end exam_as_sent item_to_work_out home_reading"
+    "kept_message"
+    " worklist_exception alert item_priority item_act clock_pause exam_end exam_as_sent item_to_work_out home_reading"
     " delivery reading item_study item_exam item_order order_identity item instance header_statement series"
     " study_waiting study_to_place performed_series performed_step_study performed_step announced_study"
     " study_identity study patient_merge patient"

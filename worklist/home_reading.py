@@ -26,6 +26,7 @@ from worklist.intake.patients import can_be_patient_of, record_patient
 from worklist.intake.places import note_spoken_of
 from worklist.intake.study import PatientAsSent
 from worklist.item import ItemState
+from worklist.kept import OF_ANOTHER_PATIENT, keep
 from worklist.moves import append_item_event, lock_item
 from worklist.patients.items import follow, name_nameless
 
@@ -62,7 +63,8 @@ def receive_home_reading(connection: Connection, stated: HomeReading) -> Outcome
     row = lock_item(connection, item_id)
     if not can_be_patient_of(connection, item_id, stated.patient):
         detail = "PID-3: is not the patient of this accession"
-        open_doubt(connection, "home-report-of-another-patient", trust=trust, item_id=item_id, detail=detail)
+        open_doubt(connection, OF_ANOTHER_PATIENT, trust=trust, item_id=item_id, detail=detail)
+        keep(connection, row, "reading", stated)
         return Outcome.KEPT_OUT
     if recorded is not None:
         row = name_nameless(connection, row, recorded.id)

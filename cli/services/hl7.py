@@ -14,6 +14,7 @@ from cli.running import Given, service
 from cli.tls import client_context, server_context
 from hl7_listener.delivery import line
 from hl7_listener.delivery.courier import Patience, Post
+from hl7_listener.kept import take_kept
 from hl7_listener.limits import Limits
 from hl7_listener.mllp import Port
 from hl7_listener.service import serve
@@ -25,6 +26,8 @@ log = structlog.get_logger(__name__)
 #: How often it is read anew where RIS are, and looked for reports that do not arrive.
 _REFRESH_SECONDS = 5.0
 _FORGET_SECONDS = 3600.0
+#: How often messages that were kept out and may be taken now are looked for.
+_KEPT_SECONDS = 0.5
 #: How often it is written down which RIS were heard.
 _HEARD_SECONDS = 5.0
 
@@ -46,6 +49,7 @@ def run(given: Given) -> None:
         )
         ear = Ear(FeedKind.HL7)
         every(_HEARD_SECONDS, running.stop, lambda: ear.write_down(running.engine), name="feeds")
+        every(_KEPT_SECONDS, running.stop, lambda: take_kept(running.engine), name="kept messages")
         posting = threading.Thread(target=_post, args=(post, wakeups, running.stop), name="post")
         posting.start()
         serve(_ports(given), running.engine, Limits(), running.stop, ear)

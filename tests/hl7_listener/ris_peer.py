@@ -20,6 +20,8 @@ from hl7_listener.mllp import Port
 from hl7_listener.service import serve
 
 _ids = itertools.count(1)
+#: Who stands at the other end of a message that no connection brought.
+PEER = worklist.peer.Peer("127.0.0.1")
 PID = "PID|1||H100^^^RXA^PI~999 000 0018^^^NHS^NH||Test^Tilda||19800611|F"
 
 
@@ -109,7 +111,7 @@ class Peer:
 
 def sent(message: str) -> Sent:
     """A message as the listener takes it from a connection of this machine."""
-    return Sent(message.encode(), worklist.peer.Peer("127.0.0.1"))
+    return Sent(message.encode(), PEER)
 
 
 def code_of(acknowledgement: list[list[str]]) -> str:

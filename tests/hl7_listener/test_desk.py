@@ -9,9 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from hl7_listener.desk import Desk, Later, Sent
-from worklist.peer import Peer
-
-PEER = Peer("127.0.0.1")
+from tests.hl7_listener.ris_peer import PEER
 
 
 def test_what_waits_meanwhile_is_answered_in_one_lot() -> None:

@@ -17,7 +17,7 @@ from hl7_listener.desk import Sent
 from hl7_listener.limits import Limits
 from hl7_listener.service import Service
 from tests.conftest import Database
-from tests.hl7_listener.ris_peer import PID, code_of, connected, error_of, listening, msh, order, result, sent
+from tests.hl7_listener.ris_peer import PEER, PID, code_of, connected, error_of, listening, msh, order, result, sent
 from tests.worklist.arrivals import (
     an_object,
     claim_first_reading,
@@ -29,7 +29,6 @@ from tests.worklist.arrivals import (
 )
 from worklist.db.engine import make_engine
 from worklist.intake.accessions import lock_accession
-from worklist.peer import Peer
 
 TAKEN = "ORM^O01, OMI^O23, ORU^R01, ADT^A08, ADT^A31, ADT^A40, ADT^A47, ADT^A37"
 
@@ -284,7 +283,7 @@ def test_messages_of_a_fuzzer_are_answered_soon_and_none_ends_the_server(network
     for number in range(400):
         octets = _mangled(seed, (order, result)[number % 2]().encode("latin_1"))
         begun = time.monotonic()
-        answer = service.answer(Sent(octets, Peer("127.0.0.1")))
+        answer = service.answer(Sent(octets, PEER))
         slowest = max(slowest, time.monotonic() - begun)
         assert answer.startswith(b"MSH")
     assert slowest < 2

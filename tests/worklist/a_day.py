@@ -18,10 +18,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import text
 
 from hl7_listener.desk import Sent
+from hl7_listener.kept import take_kept
 from hl7_listener.limits import Limits
 from hl7_listener.service import Service
 from tests.builders import IMAGES_OF
 from tests.conftest import NOW, Database, set_clock
+from tests.hl7_listener.ris_peer import PEER
 from worklist.intake.completion import complete_quiet_studies
 from worklist.intake.notices import note_procedure_step
 from worklist.intake.objects import Arrival, Fate, take_in
@@ -29,7 +31,6 @@ from worklist.intake.placing import place_noted
 from worklist.intake.senders import Sender
 from worklist.intake.study import Code, PatientAsSent, ProcedureStep, ReceivedObject, StepStatus
 from worklist.local_time import LocalTime
-from worklist.peer import Peer
 
 LONDON = ZoneInfo("Europe/London")
 SENDERS = {"RXA": Sender("PACS_A", "RXA", 0), "RXB": Sender("PACS_B", "RXB", 0)}
@@ -400,6 +401,7 @@ def tell(database: Database, facts: Sequence[Fact], chance: random.Random | None
     set_clock(database.owner, NOW + timedelta(hours=12))
     for _ in range(2):
         place_noted(database.app, limit=10_000)
+        take_kept(database.app)
         complete_quiet_studies(database.app, limit=10_000)
     return left_by(database)
 
@@ -410,7 +412,7 @@ def _take(database: Database, service: Service, one: Fact, before: Sequence[Rece
         return
     _receive(database, before)
     if isinstance(one, Message):
-        answer = service.answer(Sent(one.octets, Peer("127.0.0.1")))
+        answer = service.answer(Sent(one.octets, PEER))
         assert b"MSA|AA|" in answer, (one.octets, answer)
     else:
         with database.app.begin() as connection:

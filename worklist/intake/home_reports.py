@@ -30,6 +30,7 @@ from worklist.intake.places import note_spoken_of
 from worklist.intake.study import PatientAsSent
 from worklist.intake.working_out import hold_cut, work_out
 from worklist.item import ItemState, Move
+from worklist.kept import OF_ANOTHER_PATIENT, keep
 from worklist.local_time import CLOCK_SKEW, LocalTime
 from worklist.moves import append_item_event, lock_item, make_move
 from worklist.patients.items import follow, name_nameless
@@ -87,7 +88,8 @@ def receive_home_report(connection: Connection, report: HomeReport) -> Outcome:
     hold_cut(connection)
     row = lock_item(connection, item_id)
     if not can_be_patient_of(connection, item_id, report.patient):
-        _doubt(connection, row, "home-report-of-another-patient", "PID-3: is not the patient of this accession")
+        _doubt(connection, row, OF_ANOTHER_PATIENT, "PID-3: is not the patient of this accession")
+        keep(connection, row, "report", report)
         return Outcome.KEPT_OUT
     if recorded is not None:
         row = name_nameless(connection, row, recorded.id)

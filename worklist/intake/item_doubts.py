@@ -19,6 +19,7 @@ from worklist.intake.header_doubts import HeaderDoubt, doubts_of_headers, no_ima
 from worklist.intake.header_truth import Statement, patient_of, settle
 from worklist.intake.items import Joined
 from worklist.intake.patients import can_be_one_person
+from worklist.kept import note_due
 
 _BY = "intake"
 _TWO_PATIENTS = ("accession-of-two-patients", "AccessionNumber: already used for another PatientID")
@@ -141,6 +142,7 @@ def settle_two_patients(connection: Connection, item_id: int) -> None:
     kind, detail = _TWO_PATIENTS
     if trust is None or can_be_one_person(connection, trust, _records(connection, item_id)):
         close_doubts(connection, item_id, kind, by=_BY, outcome="of one patient")
+        note_due(connection, [item_id])
     else:
         hold_doubt_open(connection, kind, trust=trust, item_id=item_id, detail=detail)
 

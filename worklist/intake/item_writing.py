@@ -14,7 +14,7 @@ from worklist.bank_holidays import england_bank_holidays
 from worklist.catalogue import Rules, profile_id_of, rules_in_force
 from worklist.db.tables.catalogue import exam_as_sent
 from worklist.db.tables.work import item, item_exam
-from worklist.doubts import close_doubts, close_other_doubts, open_doubt
+from worklist.doubts import close_doubt, close_doubts, close_other_doubts, open_doubt
 from worklist.exam_codes import MappedExam, Unmapped
 from worklist.intake.item_facts import ItemFacts, facts_of_item
 from worklist.intake.offering import is_out_of_hand
@@ -202,4 +202,13 @@ def _doubt_birth_date(connection: Connection, row: Row[Any], facts: ItemFacts) -
             trust=row.trust_ods,
             item_id=row.id,
             detail=BIRTH_DATES_DIFFER,
+        )
+    elif row.profile_id is not None and row.age_years is None:  # it was worked out before, and no age was known
+        close_doubt(
+            connection,
+            "birth-date-not-believed",
+            item_id=row.id,
+            detail=BIRTH_DATES_DIFFER,
+            by="intake",
+            outcome="what is known of it agrees",
         )

@@ -25,6 +25,15 @@ class OrderControl(StrEnum):
     CANCEL = "cancel"
 
 
+class Outcome(StrEnum):
+    """What became of a message."""
+
+    APPLIED = "applied"
+    REPEATED = "repeated"  # it had been taken before
+    STALE = "stale"  # a newer message of the accession had been taken before
+    KEPT_OUT = "kept-out"  # it ends nothing here: our own report stands, or a person must look first
+
+
 _RANK = [one.value for one in OrderControl]
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
@@ -28,6 +27,7 @@ from worklist.intake.order import (
     Message,
     Order,
     OrderControl,
+    Outcome,
     Said,
     columns_of,
     pack,
@@ -41,6 +41,7 @@ from worklist.intake.places import lock_named, note_spoken_of
 from worklist.intake.priorities import note_ordered_urgency
 from worklist.intake.working_out import hold_cut, work_out
 from worklist.item import REPORTED, ItemState, Move, moves_from
+from worklist.kept import keep
 from worklist.local_time import LONDON
 from worklist.moves import append_item_event, lock_item, make_move
 from worklist.patients.items import follow, give_item
@@ -53,15 +54,6 @@ _BELIEVED_AHEAD = timedelta(days=1)
 _BY = "intake"
 _NO_PATIENT = ("missing-patient-id", "PID-3: missing")
 _IMAGES_OF_CANCELLED = "images-of-cancelled-order"
-
-
-class Outcome(StrEnum):
-    """What became of a message."""
-
-    APPLIED = "applied"
-    REPEATED = "repeated"  # it had been taken before
-    STALE = "stale"  # a newer message of the accession had been taken before
-    KEPT_OUT = "kept-out"  # it ends nothing here: our own report stands, or a person must look first
 
 
 def receive_order(connection: Connection, order: Order) -> Outcome:
@@ -92,6 +84,7 @@ def receive_order(connection: Connection, order: Order) -> Outcome:
     locked = lock_item(connection, item_id)
     if locked.state in REPORTED and not can_be_patient_of(connection, item_id, order.patient):
         note_reuse(connection, trust, item_id)
+        keep(connection, locked, "order", order)
         return Outcome.KEPT_OUT
     news = stated != known
     if news:

@@ -16,7 +16,7 @@ from worklist.db.tables.work import item, item_order, item_study, patient, study
 from worklist.doubts import close_doubt, hold_doubt_open
 from worklist.intake.completion import open_while_arriving
 from worklist.intake.item_doubts import settle_two_patients
-from worklist.intake.item_writing import BIRTH_DATES_DIFFER, write_facts
+from worklist.intake.item_writing import write_facts
 from worklist.intake.patients import drop_nameless
 from worklist.intake.working_out import hold_cut, offer_first_reading
 from worklist.item import UNREPORTED, ItemState
@@ -116,15 +116,6 @@ def work_out_again(connection: Connection, rows: Sequence[Row[Any]]) -> None:
             after = write_facts(connection, row)
             if tuple(after) != tuple(row):
                 append_item_event(connection, after, "item.patient-updated")
-            if row.age_years is None and after.age_years is not None:
-                close_doubt(
-                    connection,
-                    "birth-date-not-believed",
-                    item_id=row.id,
-                    detail=BIRTH_DATES_DIFFER,
-                    by=_BY,
-                    outcome="the home RIS settled it",
-                )
             offer_first_reading(connection, after)
 
 
