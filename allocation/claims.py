@@ -199,7 +199,7 @@ def _best(
 ) -> tuple[_Picked, tuple[str, ...]] | None:
     """Give the locked best reading: assigned first, else the most urgent; None only when there is none."""
     keep_index(connection, reporter.id)
-    refused: set[int] = set()
+    refused = _Refused(connection)
     if goes_on_with_last(connection, _asked(reporter, wish, session), moment):
         picked = _search(connection, GOING_ON, reporter, wish, session, moment, refused)
         if picked is not None:
@@ -217,7 +217,32 @@ def _best(
                 return picked, (why,)
         if not index_new_profiles(connection):
             return None
+        refused.mark()
     return None
+
+
+class _Refused:
+    """The readings that a search found locked and unfit, and their locks, of which none may be held by who waits."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._ids: set[int] = set()
+        self.mark()
+
+    @property
+    def ids(self) -> list[int]:
+        return sorted(self._ids)
+
+    def add(self, reading_id: int) -> None:
+        self._ids.add(reading_id)
+
+    def mark(self) -> None:
+        """Keep what was written so far, whatever is let go."""
+        self._connection.exec_driver_sql("SAVEPOINT refused")
+
+    def let_go(self) -> None:
+        """Release all row locks since the mark; the readings stay refused."""
+        self._connection.exec_driver_sql("ROLLBACK TO SAVEPOINT refused")
 
 
 def _walk(
@@ -227,11 +252,11 @@ def _walk(
     wish: Wish,
     session: ReportingSession | None,
     moment: datetime,
-    refused: set[int],
+    refused: _Refused,
 ) -> _Picked | None:
     """Look along the pool's most urgent readings a bounded way; finding none there says nothing of the rest."""
     while True:
-        asked = {**_asked(reporter, wish, session), "refused": sorted(refused)}
+        asked = {**_asked(reporter, wish, session), "refused": refused.ids}
         row = connection.execute(text(search), asked).one_or_none()
         if row is None:
             return None
@@ -248,16 +273,19 @@ def _search(
     wish: Wish,
     session: ReportingSession | None,
     moment: datetime,
-    refused: set[int],
+    refused: _Refused,
 ) -> _Picked | None:
     """Look through all that the index gives the reporter; None only when nothing of it is free."""
     most, patience = 8, 0
     while True:
-        asked = {**_asked(reporter, wish, session), "refused": sorted(refused), "most": most}
+        asked = {**_asked(reporter, wish, session), "refused": refused.ids, "most": most}
         candidates = connection.scalars(text(search), asked).all()
         if not candidates:
             return None
         wait = patience >= 3 and most > len(candidates)
+        if wait:  # for one only, and holding no other: else two who wait could wait for each other
+            refused.let_go()
+            candidates = candidates[:1]
         row = connection.execute(_lock_one(wait=wait), {"ids": candidates}).one_or_none()
         if row is None:
             # All candidates are just being claimed by others: look further down, at last wait for one.

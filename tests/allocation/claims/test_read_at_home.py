@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
 import pytest
+from sqlalchemy import text
 
 from allocation.claims import NotFree
 from tests.allocation.claims.claiming import claim_as, claimed_by, let_pass
-from tests.builders import arrive, patient_called, reporter_id
+from tests.builders import arrive, patient_called, reporter_id, wait_until_somebody_waits
 from tests.conftest import Database
 from tests.worklist.arrivals import doubts_of
 from worklist.home_reading import HomeReading, receive_home_reading
 from worklist.intake.orders import Message, Outcome
+from worklist.moves import lock_item
 
 #: The images ended at nine o'clock UTC.
 TEN_PAST_NINE = datetime(2026, 6, 10, 9, 10, tzinfo=UTC)
@@ -55,6 +58,20 @@ def test_the_next_most_urgent_is_given_instead(waiting: Database) -> None:
     hear(waiting, told(True))
     other = arrive(waiting)
     assert claimed_by(waiting, "hart").item_id == other
+
+
+def test_whoever_waits_for_another_reading_keeps_nobody_from_one_that_was_refused(waiting: Database) -> None:
+    """Else who changes both in the other order and the claim would wait for each other."""
+    hear(waiting, told(True))
+    refused, other = waiting.count("SELECT id FROM item"), arrive(waiting)
+    with ThreadPoolExecutor(1) as pool, waiting.app.connect() as writer:
+        lock_item(writer, other)
+        claiming = pool.submit(claimed_by, waiting, "hart")
+        wait_until_somebody_waits(waiting)
+        writer.execute(text("SET LOCAL lock_timeout = '20s'"))
+        lock_item(writer, refused)
+        writer.commit()
+        assert claiming.result(timeout=60).item_id == other
 
 
 def test_when_it_has_ended_the_item_is_given_again(waiting: Database) -> None:
