@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 
 from allocation.bundles import Waiting, goes_on
 from allocation.pool import ASSIGNED, GOING_ON, POOL_UNASSIGNED, WAITING
-from worklist.turnaround import Urgency
+from worklist.turnaround.targets import Urgency
 
 
 def goes_on_with_last(connection: Connection, asked: Mapping[str, Any], moment: datetime) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from worklist.turnaround import Urgency
+from worklist.turnaround.targets import Urgency
 
 #: Work that does not wait for another exam of somebody else.
 AT_ONCE = frozenset({Urgency.STROKE, Urgency.MAJOR_TRAUMA, Urgency.EMERGENCY})

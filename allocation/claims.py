@@ -11,27 +11,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from allocation.bundle_search import goes_on_with_last
-from allocation.eligibility import Reason, Verdict, judge, standing
-from allocation.pool import ASSIGNED, GOING_ON, LOCK_ONE, POOL, POOL_UNASSIGNED, WALK_UNASSIGNED
+from allocation.eligibility import Reason, judge, standing
+from allocation.judging import judge_reading, rule_that_keeps_it
 from allocation.reporter import Reporter
 from allocation.scope import Level
+from allocation.search import Picked, best_reading
 from allocation.session import ReportingSession, SessionKind
-from allocation.workforce import index_new_profiles, keep_index, lock_reporter, work_of_item
-from worklist import audit
+from allocation.workforce import lock_reporter, work_of_item
 from worklist.clock import now
-from worklist.db.tables.claims import assignment, claim, item_exclusion
+from worklist.db.tables.claims import assignment, claim
 from worklist.db.tables.people import reporting_session
 from worklist.db.tables.work import item, reading
-from worklist.home_reading import read_at_home_since
-from worklist.intake.offering import came_under_rule
+from worklist.home.reading import read_at_home_since
 from worklist.item import ItemState, Move
+from worklist.life.moves import UnknownItem, append_item_event, make_move
 from worklist.local_time import LONDON
-from worklist.moves import UnknownItem, append_item_event, make_move
+from worklist.log import audit
 from worklist.reading import ClaimEnd, Purpose, ReadingState
-from worklist.turnaround import NEEDED_BY_RULE_ID
+from worklist.turnaround.targets import NEEDED_BY_RULE_ID
 
 
 class NotEligible(PermissionError):
@@ -78,15 +77,6 @@ class Claimed:
     why: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Picked:
-    """A reading to claim with its item, both locked, and the verdict that opens it."""
-
-    reading: Row[Any]
-    item: Row[Any]
-    verdict: Verdict
-
-
 def claim_reading(
     connection: Connection, actor: str, reporter_id: int, wish: Wish, *, lease_seconds: float
 ) -> Claimed | None:
@@ -111,7 +101,7 @@ def claim_reading(
         barred = standing(reporter, moment.astimezone(LONDON).date())
         if not all(reason.passed for reason in barred):
             raise NotEligible(barred)
-        best = _best(connection, reporter, wish, session, moment)
+        best = best_reading(connection, reporter, _asked(reporter, wish, session), moment)
         if best is None:
             return None
         picked, why = best
@@ -132,36 +122,9 @@ def claim_reading(
     )
 
 
-def judge_reading(
-    connection: Connection, reporter: Reporter, found: Row[Any], item_row: Row[Any], moment: datetime
-) -> Verdict:
-    """Judge a reading by the rule: the item's own facts, and what this reading asks beyond them."""
-    verdict = judge(reporter, work_of_item(connection, item_row), moment)
-    extra = []
-    if found.purpose == Purpose.CHECK:
-        able = verdict.level is Level.AUTONOMOUS
-        extra.append(Reason("check", able, "checks are for those who report this autonomously"))
-    if found.for_radiologist:
-        able = reporter.profession == "radiologist"
-        extra.append(Reason("referral", able, "it was referred to a radiologist"))
-    barred = connection.scalars(
-        select(item_exclusion.c.kind).where(
-            item_exclusion.c.item_id == item_row.id,
-            item_exclusion.c.reporter_id == reporter.id,
-            item_exclusion.c.kind.in_(("has-read", "conflict-of-interest")),
-        )
-    ).all()
-    if found.purpose != Purpose.ADDENDUM:
-        extra.extend(Reason("exclusion", False, f"you are excluded from this item: {kind}") for kind in barred)
-    reasons = (*verdict.reasons, *extra)
-    if all(reason.passed for reason in reasons):
-        return Verdict(True, verdict.level, verdict.valid_until, reasons)
-    return Verdict(False, None, None, reasons)
-
-
 def _given(
     connection: Connection, reporter: Reporter, wish: Wish, session: ReportingSession | None, moment: datetime
-) -> _Picked:
+) -> Picked:
     assert wish.item_id is not None
     item_row = connection.execute(
         select(item).where(item.c.id == wish.item_id).with_for_update(key_share=True)
@@ -185,116 +148,13 @@ def _given(
     since = read_at_home_since(connection, item_row.id)
     if since is not None:
         raise NotFree(wish.item_id, f"somebody reads it in the home RIS, since {since:%Y-%m-%d %H:%M} UTC")
-    rule = _came_under_rule(connection, item_row)
+    rule = rule_that_keeps_it(connection, item_row)
     if rule is not None:
         raise NotFree(wish.item_id, f"the rule {rule} keeps it from being offered anew")
     for row, verdict in zip(open_rows, verdicts, strict=False):
         if verdict.eligible and row.free_from <= moment:
-            return _Picked(row, item_row, verdict)
+            return Picked(row, item_row, verdict)
     raise NotFree(wish.item_id, "a claim on it is running" if open_rows else f"it is {item_row.state}")
-
-
-def _best(
-    connection: Connection, reporter: Reporter, wish: Wish, session: ReportingSession | None, moment: datetime
-) -> tuple[_Picked, tuple[str, ...]] | None:
-    """Give the locked best reading: assigned first, else the most urgent; None only when there is none."""
-    keep_index(connection, reporter.id)
-    refused = _Refused(connection)
-    if goes_on_with_last(connection, _asked(reporter, wish, session), moment):
-        picked = _search(connection, GOING_ON, reporter, wish, session, moment, refused)
-        if picked is not None:
-            return picked, ("of the same patient and day as what you had last",)
-    searches = (
-        (_search, ASSIGNED, "assigned to you by the plan"),
-        (_walk, WALK_UNASSIGNED, "the most urgent that you may report"),
-        (_search, POOL_UNASSIGNED, "the most urgent that you may report"),
-        (_search, POOL, "the most urgent that you may report; planned for a colleague who has not taken it"),
-    )
-    for _ in range(2):
-        for look, search, why in searches:
-            picked = look(connection, search, reporter, wish, session, moment, refused)
-            if picked is not None:
-                return picked, (why,)
-        if not index_new_profiles(connection):
-            return None
-        refused.mark()
-    return None
-
-
-class _Refused:
-    """The readings that a search found locked and unfit, and their locks, of which none may be held by who waits."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._ids: set[int] = set()
-        self.mark()
-
-    @property
-    def ids(self) -> list[int]:
-        return sorted(self._ids)
-
-    def add(self, reading_id: int) -> None:
-        self._ids.add(reading_id)
-
-    def mark(self) -> None:
-        """Keep what was written so far, whatever is let go."""
-        self._connection.exec_driver_sql("SAVEPOINT refused")
-
-    def let_go(self) -> None:
-        """Release all row locks since the mark; the readings stay refused."""
-        self._connection.exec_driver_sql("ROLLBACK TO SAVEPOINT refused")
-
-
-def _walk(
-    connection: Connection,
-    search: str,
-    reporter: Reporter,
-    wish: Wish,
-    session: ReportingSession | None,
-    moment: datetime,
-    refused: _Refused,
-) -> _Picked | None:
-    """Look along the pool's most urgent readings a bounded way; finding none there says nothing of the rest."""
-    while True:
-        asked = {**_asked(reporter, wish, session), "refused": refused.ids}
-        row = connection.execute(text(search), asked).one_or_none()
-        if row is None:
-            return None
-        picked = _judged(connection, reporter, row, moment)
-        if picked is not None:
-            return picked
-        refused.add(row.id)
-
-
-def _search(
-    connection: Connection,
-    search: str,
-    reporter: Reporter,
-    wish: Wish,
-    session: ReportingSession | None,
-    moment: datetime,
-    refused: _Refused,
-) -> _Picked | None:
-    """Look through all that the index gives the reporter; None only when nothing of it is free."""
-    most, patience = 8, 0
-    while True:
-        asked = {**_asked(reporter, wish, session), "refused": refused.ids, "most": most}
-        candidates = connection.scalars(text(search), asked).all()
-        if not candidates:
-            return None
-        wait = patience >= 3 and most > len(candidates)
-        if wait:  # for one only, and holding no other: else two who wait could wait for each other
-            refused.let_go()
-            candidates = candidates[:1]
-        row = connection.execute(_lock_one(wait=wait), {"ids": candidates}).one_or_none()
-        if row is None:
-            # All candidates are just being claimed by others: look further down, at last wait for one.
-            most, patience = min(most * 4, _MOST_CANDIDATES), patience + 1
-            continue
-        picked = _judged(connection, reporter, row, moment)
-        if picked is not None:
-            return picked
-        refused.add(row.id)
 
 
 def _asked(reporter: Reporter, wish: Wish, session: ReportingSession | None) -> dict[str, Any]:
@@ -307,27 +167,10 @@ def _asked(reporter: Reporter, wish: Wish, session: ReportingSession | None) -> 
     }
 
 
-def _judged(connection: Connection, reporter: Reporter, row: Row[Any], moment: datetime) -> _Picked | None:
-    """Judge a locked reading, whose item is locked with it; None where the index was wrong, or it is read at home."""
-    if read_at_home_since(connection, row.item_id) is not None:
-        return None
-    item_row = connection.execute(select(item).where(item.c.id == row.item_id)).one()
-    if _came_under_rule(connection, item_row) is not None:
-        return None
-    verdict = judge_reading(connection, reporter, row, item_row, moment)
-    return _Picked(row, item_row, verdict) if verdict.eligible else None
-
-
-def _came_under_rule(connection: Connection, row: Row[Any]) -> str | None:
-    """Give the rule that keeps an item whose lease has just run out from being offered anew; None: none does."""
-    rule = came_under_rule(connection, row) if row.state == ItemState.IN_PROGRESS else None
-    return None if rule is None else rule.id
-
-
 def _make_claim(
     connection: Connection,
     actor: str,
-    picked: _Picked,
+    picked: Picked,
     reporter: Reporter,
     session: ReportingSession | None,
     lease_seconds: float,
@@ -408,11 +251,3 @@ def session_of(row: Row[Any]) -> ReportingSession:
         None if row.trusts is None else frozenset(row.trusts),
         None if row.modalities is None else frozenset(row.modalities),
     )
-
-
-def _lock_one(*, wait: bool) -> Any:
-    return text(LOCK_ONE.format(how="" if wait else "SKIP LOCKED"))
-
-
-#: More candidates than any pool that others could hold locked at one time.
-_MOST_CANDIDATES = 1_000_000

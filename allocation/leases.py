@@ -13,12 +13,12 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from worklist import audit
 from worklist.db.tables.claims import claim, item_exclusion
 from worklist.db.tables.work import item, reading
 from worklist.intake.working_out import hold_cut, reconsider
 from worklist.item import ItemState, Move
-from worklist.moves import append_item_event, lock_item, make_move
+from worklist.life.moves import append_item_event, lock_item, make_move
+from worklist.log import audit
 from worklist.reading import ClaimEnd, Purpose, ReadingState
 
 

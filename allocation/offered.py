@@ -13,8 +13,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, or_, select, text
 
-from allocation.claims import due_in_words, judge_reading, session_of
+from allocation.claims import due_in_words, session_of
 from allocation.eligibility import judge
+from allocation.judging import judge_reading
 from allocation.pool import BUNDLED, POOL
 from allocation.reporter import Reporter
 from allocation.session import SessionKind
@@ -24,7 +25,7 @@ from worklist.db.tables.claims import claim
 from worklist.db.tables.people import reporting_session
 from worklist.db.tables.work import item, reading
 from worklist.reading import ClaimEnd, ReadingState
-from worklist.turnaround import NEEDED_BY_RULE_ID
+from worklist.turnaround.targets import NEEDED_BY_RULE_ID
 
 #: So many of a bundle are told of with a claim.
 _MOST_OF_A_BUNDLE = 12

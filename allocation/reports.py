@@ -13,29 +13,30 @@ from datetime import date, datetime
 from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_or_leave
 
-from allocation.claims import NotEligible, judge_reading
+from allocation.claims import NotEligible
 from allocation.eligibility import Reason, Verdict, judge
+from allocation.judging import judge_reading
 from allocation.leases import ClaimSuperseded, Held, end_claim, hold, why_superseded
 from allocation.pay.payable import payable_facts
 from allocation.scope import Level
 from allocation.workforce import lock_reporter, work_of_item
-from worklist import audit
-from worklist.alerting import raise_alerts
-from worklist.alerts import OF_REPORTS, AlertKind
-from worklist.catalogue import rules_in_force
+from worklist.alerts.acts import raise_alerts
+from worklist.alerts.recalled import settle_alerts_of_recalled
+from worklist.alerts.rules import OF_REPORTS, AlertKind
 from worklist.clock import now
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.claims import item_exclusion, report, report_text
 from worklist.db.tables.work import reading
 from worklist.discrepancies import ask_for_statement, judge_discrepancy
 from worklist.doubts import open_doubt
-from worklist.home_clock import ReportedSource, stop_clock, waits_for_home
+from worklist.exams.catalogue import rules_in_force
+from worklist.exams.valuation import reading_minutes
+from worklist.home.clock import ReportedSource, stop_clock, waits_for_home
 from worklist.intake.working_out import hold_cut, work_out
 from worklist.item import Move
-from worklist.moves import append_item_event, make_move
+from worklist.life.moves import append_item_event, make_move
+from worklist.log import audit
 from worklist.reading import ClaimEnd, Discrepancy, Purpose, ReadingState, ReportStatus
-from worklist.recalled_alerts import settle_alerts_of_recalled
-from worklist.valuation import reading_minutes
 
 
 class StillArriving(RuntimeError):

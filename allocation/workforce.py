@@ -17,7 +17,6 @@ from allocation.eligibility import Exam, Work, end_of, judge_clinical, judge_tru
 from allocation.entitlement import Entitlement
 from allocation.reporter import Registration, Reporter
 from allocation.scope import Grant, Level, Scope
-from worklist.catalogue import exam_group_codes
 from worklist.clock import now
 from worklist.db.tables.network import profile, profile_indexed, trust
 from worklist.db.tables.people import (
@@ -31,6 +30,7 @@ from worklist.db.tables.people import (
     scope_of_practice,
 )
 from worklist.db.tables.work import item
+from worklist.exams.catalogue import exam_group_codes
 from worklist.local_time import LONDON
 
 

@@ -12,10 +12,10 @@ from sqlalchemy import Connection, func, insert, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from api.permissions import NEEDS_TRUST, Principal, Role
-from worklist import audit
 from worklist.db.tables.access import api_token, app_user
 from worklist.db.tables.network import trust as trust_table
 from worklist.db.tables.people import reporter
+from worklist.log import audit
 
 #: What a user may be called; without the spaces and colons of the actors that are no users.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")

@@ -6,7 +6,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import problem
-from worklist.raised import where_raised
+from worklist.alerts.raised import where_raised
 
 log = structlog.get_logger(__name__)
 

@@ -19,8 +19,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.permissions import Principal
-from worklist.events import Event, last_position, read_after
-from worklist.wakeups import listening
+from worklist.log.events import Event, last_position, read_after
+from worklist.log.wakeups import listening
 
 log = structlog.get_logger(__name__)
 

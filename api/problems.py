@@ -26,15 +26,15 @@ from api.dicom_web.objects import MalformedBody, TooMuch
 from api.dicom_web.sources import BoundElsewhere, UnknownSource
 from api.pacs_calls import TooManyCalls
 from hl7_listener.delivery.line import NotDead, UnknownDelivery
-from worklist.alerting import AlertAcknowledged, AlertSettled, UnknownAlert
+from worklist.alerts.acts import AlertAcknowledged, AlertSettled, UnknownAlert
 from worklist.discrepancies import DiscrepancyStands, NothingWentOut
-from worklist.exam_mappings import ExamNotInForce, UnknownException, UnknownTrust
+from worklist.exams.mappings import ExamNotInForce, UnknownException, UnknownTrust
 from worklist.item import ForbiddenMove
-from worklist.life import AccessionMissing, PriorityStands
-from worklist.moves import UnknownItem
+from worklist.life.acts import AccessionMissing, PriorityStands
+from worklist.life.moves import UnknownItem
+from worklist.life.reasons import UnknownReason
+from worklist.life.settle import AccessionTaken, NothingArriving, UnknownExam
 from worklist.patients.merges import NotStanding, UnknownMerge
-from worklist.reasons import UnknownReason
-from worklist.settle import AccessionTaken, NothingArriving, UnknownExam
 
 log = structlog.get_logger(__name__)
 

@@ -13,9 +13,9 @@ from sqlalchemy import Connection, insert, select, text
 
 from api.permissions import Principal
 from api.schemas.work import item_of
-from worklist import audit
 from worklist.db.tables.log import idempotency_key
 from worklist.item_view import read_items
+from worklist.log import audit
 
 #: What of an item is identity; what a source called an exam that is not mapped may name people as well.
 _IDENTITY = ("accession_number", "patient", "order")

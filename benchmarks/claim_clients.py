@@ -119,7 +119,7 @@ def _round(
     def work(reporter_id: int) -> Round:
         return _claim_until(time.perf_counter() + seconds, lambda: _claim_once(engine, reporter_id))
 
-    with nullcontext() if audited else patch("worklist.audit.append", _no_entry):
+    with nullcontext() if audited else patch("worklist.log.audit.append", _no_entry):
         done = list(threads.map(work, reporters))
     return Round(
         max(one.seconds for one in done),
@@ -151,4 +151,4 @@ def _claim_once(engine: Engine, reporter_id: int) -> tuple[int, int] | None:
 
 
 def _no_entry(connection: Connection, actor: str, action: str, **_: Any) -> None:
-    """Stand in for `worklist.audit.append` where the cost of the audit is to be known."""
+    """Stand in for `worklist.log.audit.append` where the cost of the audit is to be known."""

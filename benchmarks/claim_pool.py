@@ -17,7 +17,7 @@ from allocation.configuration.document import Reporter as ReporterRow
 from allocation.configuration.read import ReadNetwork
 from allocation.workforce import index_new_profiles
 from cli.demonstration.network import demonstration_network
-from worklist.catalogue import profile_id_of, rules_in_force
+from worklist.exams.catalogue import profile_id_of, rules_in_force
 from worklist.profile import profile_of
 
 #: Share of each modality in what an NHS network reports; within one, exams are alike frequent.

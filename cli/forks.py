@@ -22,7 +22,7 @@ from typing import NoReturn
 import structlog
 from setproctitle import getproctitle, setproctitle
 
-from worklist.raised import where_raised
+from worklist.alerts.raised import where_raised
 
 log = structlog.get_logger(__name__)
 

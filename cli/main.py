@@ -239,7 +239,7 @@ def clock(
 def verify_audit(data: Data = None, database_url: DatabaseUrl = None) -> None:
     """Walk the audit's hash chains and signed checkpoints; exit status 1 if anything was changed."""
     from cli.data_folder import open_database
-    from worklist.audit import verify
+    from worklist.log.audit import verify
 
     with (
         open_database(data, read_settings(database_url)) as address,

@@ -15,7 +15,7 @@ from types import TracebackType
 
 import structlog
 
-from worklist.raised import where_raised
+from worklist.alerts.raised import where_raised
 
 
 def configure_logs(level: str, service: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from worklist.peer import Peer
+from worklist.feeds.peer import Peer
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,15 +17,15 @@ from dicom_listener.admission import Rejection, RejectionReason, Source
 from dicom_listener.conformance import Status
 from dicom_listener.services.performed_procedure_step import NO_LONGER_UPDATED, StepAnswer
 from dicom_listener.services.storage import OUT_OF_RESOURCES, StoreAnswer
-from worklist import audit
 from worklist.db.tables.network import source
 from worklist.doubts import open_doubt
-from worklist.feeds import Ear, FeedKind
+from worklist.feeds.heard import Ear, FeedKind
+from worklist.feeds.peer import Peer, why_not_bound
 from worklist.intake.notices import StepOutcome, note_availability, note_procedure_step
 from worklist.intake.objects import Arrival, Fate, Outcome, take_in
 from worklist.intake.senders import Sender, sender_of
 from worklist.intake.study import AvailabilityNotice, ProcedureStep, ReceivedObject
-from worklist.peer import Peer, why_not_bound
+from worklist.log import audit
 
 _STEP_ANSWERS = {
     StepOutcome.TAKEN: StepAnswer(),

@@ -9,7 +9,7 @@ import socket
 import ssl
 from time import monotonic
 
-from worklist.peer import subject_of
+from worklist.feeds.peer import subject_of
 
 
 class NotProtected(Exception):

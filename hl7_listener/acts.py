@@ -19,7 +19,7 @@ from hl7_listener.header import Header
 from hl7_listener.orders import read_orders
 from hl7_listener.patients import read_merges, read_unlink, read_update
 from hl7_listener.results import read_home_reports
-from worklist.home_reading import receive_home_reading
+from worklist.home.reading import receive_home_reading
 from worklist.intake.orders import Order, Outcome, receive_order
 from worklist.patients.merges import CyclicMerge, Merge, receive_merges, receive_unlink
 from worklist.patients.updates import receive_update

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from worklist.peer import Peer
+from worklist.feeds.peer import Peer
 
 #: Answers a message that could not be answered together with others; called in a thread.
 Later = Callable[[], bytes]

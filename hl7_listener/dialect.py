@@ -17,7 +17,7 @@ from hl7_listener.header import codec_of
 from hl7_listener.messages import parts_of
 from worklist.intake.home_reports import HomeReportStatus
 from worklist.intake.orders import OrderControl
-from worklist.turnaround import Setting, Urgency
+from worklist.turnaround.targets import Setting, Urgency
 
 _Meaning = TypeVar("_Meaning")
 

@@ -1,6 +1,6 @@
 """Takes messages again that were kept out, once whom they name may be their accession's patient.
 
-It must not read messages: what they said is kept as facts (`worklist.kept`).
+It must not read messages: what they said is kept as facts (`worklist.home.kept`).
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from sqlalchemy import Engine, select
 
 from allocation.home_finals import take_home_report
 from worklist.db.tables.network import ris
-from worklist.home_reading import HomeReading, receive_home_reading
+from worklist.home.kept import Takers, take_due
+from worklist.home.reading import HomeReading, receive_home_reading
 from worklist.intake.home_reports import HomeReport
 from worklist.intake.orders import Order, receive_order
-from worklist.kept import Takers, take_due
 
 _TAKERS: Takers = {
     "order": (Order, receive_order),

@@ -19,7 +19,7 @@ import structlog
 
 from hl7_listener.framing import Framer, FrameTooLong, FramingBroken, framed
 from hl7_listener.limits import Limits
-from worklist.peer import Peer, subject_of
+from worklist.feeds.peer import Peer, subject_of
 
 #: Gives the answer to a message of a peer. What it answers is durable by then.
 Answer = Callable[[bytes, Peer], Awaitable[bytes]]

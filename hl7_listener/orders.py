@@ -29,10 +29,10 @@ from hl7_listener.fields import (
 )
 from hl7_listener.header import Header
 from hl7_listener.messages import Group, parts_of, read_groups
-from worklist.home_reading import HomeReading
+from worklist.home.reading import HomeReading
 from worklist.intake.orders import Message, Order, OrderControl
 from worklist.intake.study import Code
-from worklist.turnaround import Setting, Urgency
+from worklist.turnaround.targets import Setting, Urgency
 
 _CLINICAL_QUESTION_LENGTH = 4000
 #: What is said in words that a dialect knows.

@@ -34,10 +34,10 @@ from hl7_listener.mllp import Port, Server
 from worklist.clock import now
 from worklist.db.tables.network import ris
 from worklist.doubts import open_doubt
-from worklist.feeds import Ear, FeedKind
+from worklist.feeds.heard import Ear, FeedKind
+from worklist.feeds.peer import why_not_bound
 from worklist.intake.new_orders import receive_new_orders
 from worklist.intake.orders import Order, Outcome
-from worklist.peer import why_not_bound
 
 #: A message whose transaction met another one's is tried this often before its sender is asked to.
 _ATTEMPTS = 3

@@ -1,6 +1,6 @@
 """Time that has passed, as SQL: local days, the 28-day backstop, ages of waiting work; runs nothing.
 
-It must not hold a target: the backstop is `worklist.turnaround.BACKSTOP`.
+It must not hold a target: the backstop is `worklist.turnaround.targets.BACKSTOP`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import INTERVAL
 
 from insight.grouping import AnyRow
 from worklist.db.tables.columns import Instant
-from worklist.turnaround import BACKSTOP
+from worklist.turnaround.targets import BACKSTOP
 
 _LONDON = literal_column("'Europe/London'", Text)
 _HOUR = literal_column("interval '1 hour'", INTERVAL)
@@ -60,7 +60,7 @@ def minutes_between(start: ColumnElement[Any], end: ColumnElement[Any]) -> Colum
 def backstop_at(start: ColumnElement[Any]) -> ColumnElement[Any]:
     """Give the instant at which 28 calendar days from `start` are over.
 
-    The same as `worklist.span.ends_at`: the first instant at which London's clocks have reached
+    The same as `worklist.turnaround.span.ends_at`: the first instant at which London's clocks have reached
     that time of day. PostgreSQL alone would take the second pass of the hour that autumn repeats,
     and read a time in the hour that spring skips as an hour later.
     """

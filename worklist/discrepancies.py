@@ -10,16 +10,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, or_, select, update
 
-from worklist import audit
-from worklist.alerting import raise_alerts
-from worklist.alerts import AlertKind
+from worklist.alerts.acts import raise_alerts
+from worklist.alerts.rules import AlertKind
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.claims import report, report_text
 from worklist.db.tables.life import item_act
 from worklist.doubts import close_doubt, open_doubt
-from worklist.moves import append_item_event, lock_item
+from worklist.home.told import MATERIAL_CHANGE
+from worklist.life.moves import append_item_event, lock_item
+from worklist.log import audit
 from worklist.reading import Discrepancy, ReportStatus
-from worklist.told import MATERIAL_CHANGE
 
 NOT_STATED = "discrepancy-not-stated"
 

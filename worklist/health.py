@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from worklist.db.migrate import newest_revision, revision_of
-from worklist.events import last_position
+from worklist.log.events import last_position
 
 #: Consumers that are this many positions behind are said to lag.
 LAG_POSITIONS = 5000

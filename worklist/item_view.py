@@ -19,8 +19,8 @@ from worklist.db.tables.home_reading import home_reading
 from worklist.db.tables.life import clock_pause
 from worklist.db.tables.network import exam, ris
 from worklist.db.tables.work import item, item_exam, item_order, order_identity, patient, worklist_exception
+from worklist.home.told import Locks
 from worklist.item import UNREPORTED, ItemState
-from worklist.told import Locks
 
 
 @dataclass(frozen=True, slots=True)

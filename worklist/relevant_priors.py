@@ -16,8 +16,8 @@ from sqlalchemy.dialects.postgresql import insert
 from worklist.db.tables.catalogue import item_to_work_out
 from worklist.db.tables.network import exam
 from worklist.db.tables.work import item, item_exam
+from worklist.exams.valuation import RelevantPrior
 from worklist.item import UNREPORTED, ItemState
-from worklist.valuation import RelevantPrior
 
 #: Why an item is worked out again.
 PRIOR = "prior"

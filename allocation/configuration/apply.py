@@ -23,8 +23,6 @@ from allocation.configuration.sources import Source
 from allocation.configuration.standing import add_rate_cards, add_scopes
 from allocation.exam_catalogue.words import NOT_IONISING
 from allocation.workforce import rebuild_index
-from worklist import audit, events
-from worklist.catalogue import rules_in_force
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.alerts import alert_timer
 from worklist.db.tables.catalogue import minutes_modifier, minutes_rule
@@ -32,12 +30,14 @@ from worklist.db.tables.life import act_reason, pause_rule
 from worklist.db.tables.network import config_version, exam, not_offered_rule, ris, source, target_rule, trust
 from worklist.db.tables.pay import outsource_price
 from worklist.db.tables.people import engagement, reporter, scope_of_practice
-from worklist.exam_codes import AliasKind, normal
-from worklist.exam_mappings import Word, state_word
+from worklist.exams.catalogue import rules_in_force
+from worklist.exams.codes import AliasKind, normal
+from worklist.exams.mappings import Word, state_word
 from worklist.intake.offering import to_reconsider
 from worklist.intake.places import note_contested
 from worklist.intake.remapping import ask_to_work_out_unmapped
 from worklist.intake.working_out import CUT_LOCK, work_out
+from worklist.log import audit, events
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ from pydantic import Field, StringConstraints, model_validator
 from allocation.configuration.exams import Exam, ExamAlias, MinutesModifier, MinutesRule
 from allocation.configuration.row import Code, Modality, Moment, OdsCode, Region, Row, SpanText, Words, Years, in_order
 from allocation.configuration.sources import DistinguishedName, PeerAddress, Source
-from worklist.alerts import AlertKind
-from worklist.not_offered import NotOfferedReason
-from worklist.reasons import ReasonedAct
-from worklist.told import Locks
-from worklist.turnaround import Setting, TargetClock, Urgency
+from worklist.alerts.rules import AlertKind
+from worklist.exams.not_offered import NotOfferedReason
+from worklist.home.told import Locks
+from worklist.life.reasons import ReasonedAct
+from worklist.turnaround.targets import Setting, TargetClock, Urgency
 
 
 class Trust(Row):

@@ -20,7 +20,7 @@ from allocation.configuration.row import (
     Words,
     in_order,
 )
-from worklist.valuation import ModifierKind
+from worklist.exams.valuation import ModifierKind
 
 
 class Exam(Row):

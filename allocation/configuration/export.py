@@ -13,8 +13,8 @@ from sqlalchemy import Connection, select
 
 from allocation.configuration.document import Network
 from worklist.db.tables.network import config_version
-from worklist.exam_codes import normal
-from worklist.exam_mappings import words_by_people
+from worklist.exams.codes import normal
+from worklist.exams.mappings import words_by_people
 
 #: What names a row of each table: two rows of the same name are one, and the later import counts.
 KEYS: dict[str, tuple[str, ...]] = {

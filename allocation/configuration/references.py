@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from allocation.configuration.document import Grant, Network, Scope
 from allocation.configuration.read import Fault, ReadNetwork
 from allocation.reporter import REGISTER
-from worklist.exam_codes import normal
-from worklist.reasons import ReasonedAct, known_reasons
+from worklist.exams.codes import normal
+from worklist.life.reasons import ReasonedAct, known_reasons
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from allocation.configuration.row import AeTitle, OdsCode, Row, Words
+from worklist.feeds.peer import is_name
 from worklist.intake.completeness import LONGEST_WAIT, Signal
-from worklist.peer import is_name
-from worklist.turnaround import Setting, Urgency
+from worklist.turnaround.targets import Setting, Urgency
 
 
 class Service(Row):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from allocation.exam_catalogue.words import NOT_IONISING
-from worklist.exam_codes import normal
+from worklist.exams.codes import normal
 
 #: How long a retired code stays valid (Diagnostic Imaging Data Set v2.0: retired up to 183 days before the exam's end).
 RETIRED_VALID_DAYS = 183

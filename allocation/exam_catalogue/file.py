@@ -16,7 +16,7 @@ from pathlib import Path
 
 from allocation.configuration.read import Fault, InvalidConfiguration
 from allocation.exam_catalogue.words import LATERALITY, MODALITY_OF_SYSTEM
-from worklist.exam_codes import normal
+from worklist.exams.codes import normal
 
 COLUMNS = ("short_code", "preferred", "sct_fsn", "laterality", "region", "system")
 MAPS_TO = "maps_to"

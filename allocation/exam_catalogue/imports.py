@@ -28,13 +28,13 @@ from allocation.exam_catalogue.changes import (
 )
 from allocation.exam_catalogue.file import CatalogueFile, CatalogueRow
 from allocation.workforce import rebuild_index
-from worklist import audit, events
 from worklist.db.tables.catalogue import exam_release
 from worklist.db.tables.network import exam, trust
-from worklist.exam_codes import ALWAYS, AliasKind, normal
-from worklist.exam_mappings import Word, state_word
+from worklist.exams.codes import ALWAYS, AliasKind, normal
+from worklist.exams.mappings import Word, state_word
 from worklist.intake.remapping import ask_to_work_out_unmapped
 from worklist.intake.working_out import CUT_LOCK
+from worklist.log import audit, events
 
 #: Rows written between two calls of the listener.
 _CHUNK = 250

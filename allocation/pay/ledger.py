@@ -28,14 +28,14 @@ from allocation.pay.rate_card import (
     card_in_force,
 )
 from allocation.session import SessionKind
-from worklist import events
-from worklist.bank_holidays import england_bank_holidays
 from worklist.db.tables.claims import claim
 from worklist.db.tables.pay import held_pay, pay_line, rate_card, rate_window, tariff
 from worklist.db.tables.people import engagement, reporting_session
-from worklist.events import Event
 from worklist.item import Move
+from worklist.log import events
+from worklist.log.events import Event
 from worklist.reading import Purpose
+from worklist.turnaround.bank_holidays import england_bank_holidays
 
 #: The consumer's name: its checkpoint says up to which position work has been paid.
 CONSUMER = "pay"

@@ -18,7 +18,7 @@ from allocation.pay.pricing import PricedExam
 from allocation.session import SessionKind
 from worklist.db.tables.claims import claim
 from worklist.db.tables.people import reporting_session
-from worklist.valuation import UNMAPPED_MINUTES
+from worklist.exams.valuation import UNMAPPED_MINUTES
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,11 @@ from allocation.claims import session_of
 from allocation.planner.bundles import keep_together
 from allocation.planner.problem import Plan, Problem, WaitingReading, Worker
 from allocation.workforce import index_new_profiles
-from worklist import events
 from worklist.clock import now
 from worklist.db.tables.claims import assignment, plan_run
 from worklist.db.tables.people import reporter, reporter_profile, reporter_trust, reporting_session
-from worklist.turnaround import NEEDED_BY_RULE_ID
+from worklist.log import events
+from worklist.turnaround.targets import NEEDED_BY_RULE_ID
 
 #: Held while a plan is made; other allocators stand by.
 _PLANNER_LOCK = 7223007

@@ -13,12 +13,12 @@ from sqlalchemy import Connection, Engine
 
 from api.dicom_web.objects import Sent, Unreadable
 from dicom_listener.services.storage import OUT_OF_RESOURCES
-from worklist import audit
 from worklist.doubts import open_doubt
-from worklist.feeds import FeedKind, note_heard
+from worklist.feeds.heard import FeedKind, note_heard
 from worklist.intake.objects import Arrival, Fate
 from worklist.intake.objects import take_in as take_arrivals
 from worklist.intake.senders import Sender
+from worklist.log import audit
 
 log = structlog.get_logger(__name__)
 

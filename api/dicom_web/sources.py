@@ -10,10 +10,10 @@ import ipaddress
 from sqlalchemy import Connection, select
 
 from api.permissions import Principal
-from worklist import audit
 from worklist.db.tables.network import source
 from worklist.doubts import open_doubt
 from worklist.intake.senders import Sender
+from worklist.log import audit
 
 
 class UnknownSource(LookupError):

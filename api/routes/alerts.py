@@ -9,9 +9,9 @@ from sqlalchemy import Connection
 
 from api.acts import Permitted
 from api.schemas.alerts import Acknowledgement, AlertPage, AlertRow
-from worklist import audit
-from worklist.alerting import UnknownAlert, acknowledge, list_alerts, trust_of_alert
-from worklist.alerts import AlertKind
+from worklist.alerts.acts import UnknownAlert, acknowledge, list_alerts, trust_of_alert
+from worklist.alerts.rules import AlertKind
+from worklist.log import audit
 
 router = APIRouter(tags=["alerts"])
 

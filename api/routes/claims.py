@@ -14,8 +14,8 @@ from allocation.reports import ReportGiven, file_report
 from allocation.workforce import load_reporters
 from api.acts import Permitted
 from api.schemas.work import Claim, ClaimWish, Filed, ItemPage, Refer, Renewed, Report, Skip, Token, claim_of, item_of
-from worklist import audit
 from worklist.item_view import read_items
+from worklist.log import audit
 
 router = APIRouter(prefix="/claims", tags=["claims"])
 

@@ -12,7 +12,7 @@ from api.acts import Act, Permitted
 from api.schemas.deliveries import Deliveries, Delivery
 from hl7_listener.delivery.line import UnknownDelivery, line_up_again, list_deliveries, read_delivery
 from hl7_listener.delivery.line import settle as settle_delivery
-from worklist.told import DeliveryState
+from worklist.home.told import DeliveryState
 
 router = APIRouter(prefix="/deliveries", tags=["home RIS"])
 

@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 from api.acts import Act, Permitted
 from api.problems import Problem
 from api.schemas.exams import MapExam, MappedExam, Mapping, Mappings, UnmappedExam, UnmappedExams
-from worklist import audit
-from worklist.exam_mappings import list_mappings, map_from_now_on, word_as_sent
-from worklist.unmapped_view import list_unmapped
+from worklist.exams.mappings import list_mappings, map_from_now_on, word_as_sent
+from worklist.exams.unmapped import list_unmapped
+from worklist.log import audit
 
 router = APIRouter(prefix="/exams", tags=["exams"])
 

@@ -15,14 +15,15 @@ from api.permissions import Role
 from api.routes.work import may_see
 from api.schemas.life import Changed, ItemAct, ItemActs, Noted, Priority, Reasoned
 from api.schemas.work import Item, item_of
-from worklist import audit, life
-from worklist.act_reasons import reasons_for
 from worklist.discrepancies import state_discrepancy
-from worklist.item_acts import read_acts
 from worklist.item_view import read_items
-from worklist.moves import UnknownItem
-from worklist.reasons import ReasonedAct
-from worklist.recall import recall, reported_by
+from worklist.life import acts as life
+from worklist.life.act_reasons import reasons_for
+from worklist.life.history import read_acts
+from worklist.life.moves import UnknownItem
+from worklist.life.reasons import ReasonedAct
+from worklist.life.recall import recall, reported_by
+from worklist.log import audit
 
 router = APIRouter(tags=["item life"])
 

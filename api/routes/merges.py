@@ -11,9 +11,9 @@ from api.acts import Permitted
 from api.problems import Problem
 from api.routes.work import may_see
 from api.schemas.merges import Merge, Merges, Unmerge, Unmerged
-from worklist import audit
 from worklist.item_view import read_items
-from worklist.moves import UnknownItem
+from worklist.life.moves import UnknownItem
+from worklist.log import audit
 from worklist.patients.history import read_merges_of_item
 from worklist.patients.merges import unmerge
 

@@ -10,7 +10,7 @@ from allocation import people_view
 from allocation.pay import statements
 from api.acts import Act, Permitted
 from api.moments import Moment
-from worklist import audit
+from worklist.log import audit
 
 router = APIRouter(tags=["pay"])
 

@@ -10,9 +10,9 @@ from api.problems import Problem
 from api.routes.work import may_see
 from api.schemas.sources import PriorOnly, Priors, asked_of, prior_of
 from dicom_listener.client.query_address import stated_address
-from worklist import audit
 from worklist.item_view import read_items
-from worklist.moves import UnknownItem
+from worklist.life.moves import UnknownItem
+from worklist.log import audit
 from worklist.priors import read_history
 
 router = APIRouter(tags=["worklist"])

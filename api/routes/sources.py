@@ -10,8 +10,8 @@ from api.pacs_calls import PacsCalls
 from api.problems import Problem
 from api.schemas.sources import HELP, Echo, Source, Sources
 from dicom_listener.client.query_address import stated_address
-from worklist import audit
-from worklist.source_view import SourceView, list_sources
+from worklist.feeds.sources import SourceView, list_sources
+from worklist.log import audit
 
 router = APIRouter(prefix="/sources", tags=["dicom"])
 

@@ -16,16 +16,16 @@ from api.cursors import read_cursor, write_cursor
 from api.permissions import Role
 from api.problems import Problem
 from api.schemas.work import Accession, Classify, Complete, Item, ItemPage, QuietFeed, item_of
-from worklist import audit
 from worklist.bundles import bundles_of
 from worklist.clock import now
 from worklist.doubts import list_doubts
-from worklist.feeds import quiet_feeds
+from worklist.feeds.heard import quiet_feeds
 from worklist.intake.item_facts import PERSON
 from worklist.item import UNREPORTED, ItemState
 from worklist.item_view import ItemView, Page, list_item_ids, read_items
-from worklist.moves import UnknownItem
-from worklist.settle import classify, complete, give_accession
+from worklist.life.moves import UnknownItem
+from worklist.life.settle import classify, complete, give_accession
+from worklist.log import audit
 
 router = APIRouter(tags=["worklist"])
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field, StringConstraints
 
 from api.schemas.work import Body
-from worklist.alerts import AlertKind
+from worklist.alerts.rules import AlertKind
 
 
 class AlertRow(BaseModel):

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from worklist.told import DeliveryState, Notice
+from worklist.home.told import DeliveryState, Notice
 
 
 class Delivery(BaseModel):

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from api.schemas.work import Body, Words
 from worklist.reading import Discrepancy
-from worklist.turnaround import Urgency
+from worklist.turnaround.targets import Urgency
 
 Reason = Annotated[
     str, StringConstraints(pattern=r"^[a-z][a-z-]{0,49}$"), Field(description="one of `GET /reasons` for the act")

@@ -11,12 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from allocation.claims import Claimed
 from allocation.leases import SkipReason
 from allocation.offered import Offered
-from worklist.feeds import FeedKind
-from worklist.home_clock import ReportedSource
+from worklist.feeds.heard import FeedKind
+from worklist.home.clock import ReportedSource
+from worklist.home.told import Locks
 from worklist.item_view import ItemView
+from worklist.life.settle import CompletionReason
 from worklist.reading import Discrepancy, Purpose, ReportStatus
-from worklist.settle import CompletionReason
-from worklist.told import Locks
 
 Alert = Literal["critical", "urgent", "cancer", "unexpected-significant"]
 Words = Annotated[str, StringConstraints(max_length=500)]

@@ -17,7 +17,7 @@ from allocation.configuration.document import Network, Ris
 from hl7_listener.fault import MessageFault
 from hl7_listener.framing import Framer, FrameTooLong, FramingBroken, framed
 from hl7_listener.header import Header, codec_of, read_header
-from worklist.told import Locks
+from worklist.home.told import Locks
 
 _HOST = "127.0.0.1"
 _MOST_BYTES = 1 << 20

@@ -21,8 +21,8 @@ from cli.demonstration.stage import Stage, wait_until
 from cli.demonstration.studies import DemoStudy, pydicom_test_files, studies
 from cli.demonstration.telling import Teller
 from cli.demonstration.work import Tally, work_round, workers_at
-from worklist.bank_holidays import england_bank_holidays
 from worklist.local_time import LONDON
+from worklist.turnaround.bank_holidays import england_bank_holidays
 
 MANAGER, FINANCE = "manager", "finance"
 #: Each round of an act is this long by the server's clock, and so much does each reporter read in it.

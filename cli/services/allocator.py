@@ -17,12 +17,12 @@ from allocation.planner import greedy
 from allocation.planner.run import news_since, replan
 from allocation.workforce import rebuild_index
 from cli.running import Given, service
-from worklist import events
-from worklist.alerting import escalate_overdue
+from worklist.alerts.acts import escalate_overdue
 from worklist.clock import now
 from worklist.intake.remapping import work_out_noted
 from worklist.local_time import LONDON
-from worklist.wakeups import Wakeups, listening
+from worklist.log import events
+from worklist.log.wakeups import Wakeups, listening
 
 log = structlog.get_logger(__name__)
 

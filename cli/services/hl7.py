@@ -18,8 +18,8 @@ from hl7_listener.kept import take_kept
 from hl7_listener.limits import Limits
 from hl7_listener.mllp import Port
 from hl7_listener.service import serve
-from worklist.feeds import Ear, FeedKind
-from worklist.wakeups import Wakeups, listening
+from worklist.feeds.heard import Ear, FeedKind
+from worklist.log.wakeups import Wakeups, listening
 
 log = structlog.get_logger(__name__)
 

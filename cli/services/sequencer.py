@@ -14,10 +14,10 @@ from sqlalchemy.exc import DBAPIError
 from cli.process import every
 from cli.running import Given, service
 from cli.settings import Settings
-from worklist import audit
-from worklist.feeds import judge_feeds
-from worklist.sequencer import anything_new, sequence
-from worklist.wakeups import publish
+from worklist.feeds.heard import judge_feeds
+from worklist.log import audit
+from worklist.log.sequencer import anything_new, sequence
+from worklist.log.wakeups import publish
 
 log = structlog.get_logger(__name__)
 

@@ -20,8 +20,8 @@ from dicom_listener.services.availability import Announce
 from dicom_listener.services.performed_procedure_step import Note, StepAnswer
 from dicom_listener.services.storage import Refuse, StoreAnswer
 from dicom_listener.services.storage_commitment import Commitment, Deliver
+from worklist.feeds.peer import Peer
 from worklist.intake.study import AvailabilityNotice, ProcedureStep
-from worklist.peer import Peer
 
 _SECONDS = 30.0
 _STEP = TypeAdapter(ProcedureStep)

@@ -22,7 +22,7 @@ from dicom_listener.tls import NotProtected, certificate_subject, wrapped
 from dicom_listener.upper_layer.association import Association, Service
 from dicom_listener.upper_layer.negotiator import Negotiator
 from dicom_listener.upper_layer.stream import Drain
-from worklist.peer import Peer
+from worklist.feeds.peer import Peer
 
 #: An association calls no deeper than this, and two hundred may be open.
 _STACK_BYTES = 512 * 1024

@@ -40,7 +40,7 @@ from dicom_listener.upper_layer.negotiation import (
 from dicom_listener.upper_layer.negotiator import Negotiator
 from dicom_listener.upper_layer.state_table import PDU_EVENTS, TRANSITIONS, Action, Event, State
 from dicom_listener.upper_layer.stream import DeadlinePassed, Drain, ListenerStopping, Stream, TransportClosed
-from worklist.peer import Peer
+from worklist.feeds.peer import Peer
 
 #: Answers one request of an admitted source; keyed by command field (PS3.7, E.1).
 Service = Callable[[Message, Source], Response]

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from hl7_listener.fault import MessageFault
 from hl7_listener.header import read_header
-from worklist.told import OF_REPORTS, Notice
+from worklist.home.told import OF_REPORTS, Notice
 
 #: A message that was not taken is sent again after this long, then twice as long, up to the last.
 _FIRST_SECONDS, _LAST_SECONDS = 5.0, 300.0

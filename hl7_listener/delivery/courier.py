@@ -24,9 +24,9 @@ from hl7_listener.delivery.line import Taken
 from hl7_listener.delivery.writing import write
 from hl7_listener.dialect import Dialect, DialectNotValid, read_dialect
 from hl7_listener.framing import Framer, FrameTooLong, FramingBroken, framed
-from worklist import events
 from worklist.db.tables.network import ris
-from worklist.told import MAY_BE_TOLD, DeliveryState
+from worklist.home.told import MAY_BE_TOLD, DeliveryState
+from worklist.log import events
 
 log = structlog.get_logger(__name__)
 

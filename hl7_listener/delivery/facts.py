@@ -11,16 +11,16 @@ from sqlalchemy import Connection, Row, select
 
 from hl7_listener.delivery.line import Taken
 from hl7_listener.delivery.writing import Exam, Patient, Person, Telling, Words
-from worklist import audit
-from worklist.alerts import AlertKind
+from worklist.alerts.rules import AlertKind
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.catalogue import exam_as_sent
 from worklist.db.tables.claims import report, report_text
 from worklist.db.tables.network import exam
 from worklist.db.tables.people import registration, reporter
 from worklist.db.tables.work import item, item_exam, item_order, order_identity, patient
+from worklist.home.told import Notice
+from worklist.log import audit
 from worklist.reading import Discrepancy, ReportStatus
-from worklist.told import Notice
 
 
 def read_telling(connection: Connection, taken: Taken) -> Telling | None:

@@ -14,18 +14,18 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, exists, func, insert, or_, select, update
 
 from hl7_listener.delivery.answer import Answer, Verdict, retry_after
-from worklist import audit, events
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.claims import report, report_text
 from worklist.db.tables.delivery import delivery
 from worklist.db.tables.network import ris
 from worklist.db.tables.work import item, worklist_exception
 from worklist.doubts import hold_doubt_open
-from worklist.events import Event
-from worklist.home_clock import AWAITED, UNDELIVERED, UNDELIVERED_WHY, ReportedSource, page_no_longer, stop_clock
-from worklist.moves import lock_item
+from worklist.home.clock import AWAITED, UNDELIVERED, UNDELIVERED_WHY, ReportedSource, page_no_longer, stop_clock
+from worklist.home.told import OF_REPORTS, DeliveryState, Locks, Notice, notice_of
+from worklist.life.moves import lock_item
+from worklist.log import audit, events
+from worklist.log.events import Event
 from worklist.reading import ReportStatus
-from worklist.told import OF_REPORTS, DeliveryState, Locks, Notice, notice_of
 
 #: The consumer's name: its checkpoint says up to which position messages are in line.
 CONSUMER = "delivery"

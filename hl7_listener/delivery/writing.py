@@ -12,10 +12,10 @@ from datetime import date, datetime
 
 from hl7_listener.delivery.wording import Wording
 from hl7_listener.header import codec_of
-from worklist.alerts import AlertKind
+from worklist.alerts.rules import AlertKind
+from worklist.home.told import Notice
 from worklist.local_time import LONDON
 from worklist.reading import ReportStatus
-from worklist.told import Notice
 
 _UNICODE = "UNICODE UTF-8"
 _ESCAPES = {"\\": "\\E\\", "|": "\\F\\", "^": "\\S\\", "&": "\\T\\", "~": "\\R\\"}

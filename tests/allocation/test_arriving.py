@@ -29,9 +29,9 @@ from worklist import clock
 from worklist.intake.completion import complete_quiet_studies
 from worklist.intake.senders import Sender
 from worklist.intake.study import Code, ReceivedObject
+from worklist.life.settle import CompletionReason, NothingArriving, complete
 from worklist.reading import ReportStatus
-from worklist.settle import CompletionReason, NothingArriving, complete
-from worklist.turnaround import Urgency
+from worklist.turnaround.targets import Urgency
 
 SLOW = Sender("PACS_A", "RXA", 600)
 VERIFIED = ReportGiven(ReportStatus.VERIFIED, "words")

@@ -17,13 +17,13 @@ from tests.allocation.claims.claiming import LEASE, VERIFIED, claim_as, claimed_
 from tests.allocation.pay.earning import INSOURCED
 from tests.builders import arrive, patient_called, reporter_id, wait_until_somebody_waits
 from tests.conftest import Database
-from worklist.events import consume
 from worklist.intake.home_reports import HomeReport, HomeReportStatus
 from worklist.intake.orders import Message, Outcome
 from worklist.intake.working_out import CUT_LOCK
+from worklist.life.recall import recall
 from worklist.local_time import LocalTime
-from worklist.recall import recall
-from worklist.sequencer import sequence
+from worklist.log.events import consume
+from worklist.log.sequencer import sequence
 
 PATIENT = patient_called("Okafor")
 #: The claim was made at ten o'clock.

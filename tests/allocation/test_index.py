@@ -12,8 +12,8 @@ from allocation.configuration.recut import recut
 from allocation.eligibility import Exam, Work, judge
 from allocation.workforce import index_new_profiles, load_reporters, rebuild_index
 from tests.conftest import NOW, Database
-from worklist.catalogue import profile_id_of, rules_in_force
 from worklist.db.tables.people import entitlement, registration, reporter, scope_grant, scope_of_practice
+from worklist.exams.catalogue import profile_id_of, rules_in_force
 from worklist.profile import profile_of
 
 TODAY = NOW.date()

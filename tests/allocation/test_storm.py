@@ -25,18 +25,19 @@ from tests.allocation.test_home_finals import settle_pay
 from tests.builders import reporter_id
 from tests.conftest import NOW, Database
 from tests.worklist.arrivals import PACS_A, PATIENT, a_home_report, an_object, an_order
-from tests.worklist.test_pauses import RULE
-from worklist import audit, life
-from worklist.alerting import escalate_overdue
-from worklist.home_reading import HomeReading, receive_home_reading
+from tests.worklist.turnaround.test_pauses import RULE
+from worklist.alerts.acts import escalate_overdue
+from worklist.home.reading import HomeReading, receive_home_reading
 from worklist.intake.completion import complete_quiet_studies
 from worklist.intake.home_reports import HomeReportStatus
 from worklist.intake.objects import Arrival, take_in
 from worklist.intake.orders import Message, OrderControl, receive_order
 from worklist.item import ForbiddenMove
+from worklist.life import acts as life
+from worklist.life.recall import recall
+from worklist.log import audit
 from worklist.reading import ReportStatus
-from worklist.recall import recall
-from worklist.turnaround import Urgency
+from worklist.turnaround.targets import Urgency
 
 #: What people are told who come too late, or may not: everything else is a fault.
 REFUSED = (NotEligible, NotFree, ClaimSuperseded, ForbiddenMove, StillArriving, life.PriorityStands)

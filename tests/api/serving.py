@@ -21,7 +21,7 @@ from api.app import make_app
 from api.live import Follower
 from api.permissions import NEEDS_TRUST, Role
 from tests.conftest import Database
-from worklist.sequencer import CHANNEL, sequence
+from worklist.log.sequencer import CHANNEL, sequence
 
 LEASE_SECONDS = 900.0
 

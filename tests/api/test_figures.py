@@ -13,7 +13,7 @@ from api.permissions import Role
 from tests.api.serving import Served, assert_problem
 from tests.api.test_claims import act, claim
 from tests.builders import arrive
-from worklist.events import consume
+from worklist.log.events import consume
 
 EARNED_BY_HART = 300
 

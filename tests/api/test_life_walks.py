@@ -16,7 +16,7 @@ from tests.allocation.claims.claiming import let_pass
 from tests.allocation.configuration.applying import apply_text
 from tests.api.serving import LEASE_SECONDS, Served
 from tests.builders import arrive
-from tests.worklist.test_recall import NO_PLAIN_FILM
+from tests.worklist.life.test_recall import NO_PLAIN_FILM
 from worklist.item import ItemState as S
 
 WAITS, READS = {S.READY, S.RECALLED}, {S.READY, S.RECALLED, S.IN_PROGRESS, S.PRELIMINARY}

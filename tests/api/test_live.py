@@ -17,7 +17,7 @@ from tests.api.serving import Served, assert_problem, serving
 from tests.api.test_claims import act, claim
 from tests.builders import arrive, patient_called
 from tests.conftest import Database
-from worklist import events
+from worklist.log import events
 
 
 def test_what_happens_is_told_to_who_listens(api: Served) -> None:

@@ -9,7 +9,7 @@ import pytest
 from api.permissions import Role
 from tests.api.serving import Served
 from tests.conftest import NOW, set_clock
-from tests.worklist.test_feeds import judge, known
+from tests.worklist.feeds.test_heard import judge, known
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from tests.builders import arrive
 from tests.conftest import Database
 from tests.hl7_listener.delivery.telling import at_home, deliver, item_row, line_of, verify
 from tests.hl7_listener.delivery.test_writing import telling, written
+from worklist.home.told import Locks, Notice
 from worklist.reading import ReportStatus
-from worklist.told import Locks, Notice
 
 NETWORK = Network(
     ris=(

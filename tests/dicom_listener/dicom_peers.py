@@ -39,8 +39,8 @@ from dicom_listener.services.echo import echo
 from dicom_listener.services.storage import Refuse, StoreAnswer, store
 from dicom_listener.upper_layer.association import Service
 from dicom_listener.upper_layer.command_set import C_ECHO_RQ, C_STORE_RQ
+from worklist.feeds.peer import Peer
 from worklist.intake.study import ReceivedObject
-from worklist.peer import Peer
 
 HOST = "127.0.0.1"
 OTHER_ADDRESS = "127.0.0.2"

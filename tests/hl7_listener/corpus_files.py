@@ -20,7 +20,7 @@ from hl7_listener.header import read_header
 from hl7_listener.orders import read_orders
 from hl7_listener.patients import read_merges, read_unlink, read_update
 from hl7_listener.results import read_home_reports
-from worklist.home_reading import HomeReading
+from worklist.home.reading import HomeReading
 from worklist.local_time import LocalTime
 
 CORPUS = Path(__file__).parent / "corpus"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Engine
 
-import worklist.peer
+import worklist.feeds.peer
 from hl7_listener.desk import Sent
 from hl7_listener.framing import Framer, framed
 from hl7_listener.limits import Limits
@@ -21,7 +21,7 @@ from hl7_listener.service import serve
 
 _ids = itertools.count(1)
 #: Who stands at the other end of a message that no connection brought.
-PEER = worklist.peer.Peer("127.0.0.1")
+PEER = worklist.feeds.peer.Peer("127.0.0.1")
 PID = "PID|1||H100^^^RXA^PI~999 000 0018^^^NHS^NH||Test^Tilda||19800611|F"
 
 

@@ -16,7 +16,7 @@ from hl7_listener.framing import framed
 from hl7_listener.limits import Limits
 from hl7_listener.mllp import Port, Server
 from tests.hl7_listener.ris_peer import connected
-from worklist.peer import Peer
+from worklist.feeds.peer import Peer
 
 QUICK = Limits(idle_seconds=0.3, message_seconds=0.3, closing_seconds=0.2, drain_seconds=5)
 

@@ -13,10 +13,10 @@ from hl7_listener.fault import MessageFault
 from hl7_listener.header import read_header
 from hl7_listener.orders import read_orders
 from tests.hl7_listener.ris_peer import PID, msh, order
-from worklist.home_reading import HomeReading
+from worklist.home.reading import HomeReading
 from worklist.intake.orders import Order, OrderControl
 from worklist.intake.study import Code, PatientAsSent
-from worklist.turnaround import Setting, Urgency
+from worklist.turnaround.targets import Setting, Urgency
 
 RECEIVED_AT = datetime(2026, 6, 10, 9, 0, tzinfo=UTC)
 

@@ -15,8 +15,8 @@ from worklist.db.tables.claims import claim, report
 from worklist.db.tables.people import reporter, reporting_session
 from worklist.db.tables.work import item, reading
 from worklist.local_time import LONDON
-from worklist.span import ends_at
-from worklist.turnaround import BACKSTOP
+from worklist.turnaround.span import ends_at
+from worklist.turnaround.targets import BACKSTOP
 
 
 @dataclass(frozen=True)

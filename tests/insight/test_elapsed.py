@@ -11,8 +11,8 @@ from sqlalchemy import Connection, column, literal, select, values
 from insight.elapsed import age_counts, ages_of, backstop_at, london_date, minutes_between
 from worklist.db.tables.columns import Instant
 from worklist.local_time import LONDON
-from worklist.span import ends_at
-from worklist.turnaround import BACKSTOP
+from worklist.turnaround.span import ends_at
+from worklist.turnaround.targets import BACKSTOP
 
 SPRING = datetime(2026, 3, 29, 1, tzinfo=UTC)
 AUTUMN = datetime(2026, 10, 25, 1, tzinfo=UTC)

@@ -13,14 +13,14 @@ from allocation.reports import ReportFiled, ReportGiven, file_report
 from tests.conftest import Database, set_clock
 from worklist.db.engine import Viewer, transaction
 from worklist.db.tables.people import reporter
-from worklist.events import consume
 from worklist.intake.completion import complete_quiet_studies
 from worklist.intake.objects import Arrival, take_in
 from worklist.intake.senders import Sender
 from worklist.intake.study import Code, PatientAsSent, ReceivedObject
 from worklist.local_time import LONDON, LocalTime
+from worklist.log.events import consume
+from worklist.log.sequencer import sequence
 from worklist.reading import ReportStatus
-from worklist.sequencer import sequence
 
 _numbers = count(1)
 

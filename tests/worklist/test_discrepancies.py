@@ -21,12 +21,12 @@ from tests.allocation.claims.claiming import (
 from tests.allocation.configuration.applying import apply_text
 from tests.builders import arrive
 from tests.conftest import Database
+from tests.worklist.alerts.test_rules import listed
 from tests.worklist.arrivals import doubts_of, events_of
-from tests.worklist.test_alerts import listed
 from worklist.discrepancies import DiscrepancyStands, NothingWentOut, state_discrepancy
-from worklist.moves import UnknownItem
+from worklist.life.moves import UnknownItem
+from worklist.life.recall import recall
 from worklist.reading import Discrepancy, ReportStatus
-from worklist.recall import recall
 
 TIMER = '[[alert_timer]]\nkind = "material-change"\nwithin = "2 hours"\nvalid_from = 2026-01-01\nsource = "test"\n'
 NOT_STATED = "discrepancy-not-stated"

@@ -19,7 +19,7 @@ from worklist.item import (
     moves_from,
 )
 
-#: Moves one of which every item that is read has taken. (Only what was read here is recalled: `worklist.recall`.)
+#: Moves one of which every item that is read has taken. (Only what was read here is recalled: `worklist.life.recall`.)
 OPENING = {Move.OPENED_WHILE_ARRIVING, Move.COMPLETED, Move.COMPLETED_WITH_DOUBT, Move.HELD, Move.RECALLED}
 #: Moves by which a reporter's or a home RIS's report comes to stand.
 REPORTING = {Move.VERIFIED, Move.ADDED_TO, Move.REPORTED_AT_HOME}

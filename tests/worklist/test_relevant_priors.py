@@ -23,7 +23,7 @@ from worklist.intake.completion import complete_quiet_studies, complete_study
 from worklist.intake.orders import Order, OrderControl
 from worklist.intake.remapping import work_out_noted
 from worklist.intake.study import Code, PatientAsSent, ReceivedObject
-from worklist.life import cancel
+from worklist.life.acts import cancel
 
 MODIFIER = '[[minutes_modifier]]\nkind = "relevant-prior"\npercent = 110\nsource = "test"\nvalid_from = 2020-01-01\n'
 CHEST, HEAD, MR_HEAD = (Code(code, "NICIP", code) for code in ("XCHES", "CHEAD", "MHEAD"))

@@ -27,7 +27,7 @@ from worklist.db.engine import make_engine
 from worklist.db.migrate import migrate
 from worklist.intake.orders import OrderControl, Outcome
 from worklist.intake.remapping import ask_to_work_out_unmapped
-from worklist.sequencer import sequence
+from worklist.log.sequencer import sequence
 
 _ROWS = Path(__file__).parent / "rows_at_0005.sql"
 #: What later migrations moved elsewhere, by table.

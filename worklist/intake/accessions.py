@@ -11,7 +11,7 @@ from sqlalchemy import Connection, case, func, insert, literal, select, text, up
 
 from worklist.db.tables.work import item, order_identity, patient
 from worklist.item import ItemState
-from worklist.moves import append_item_event
+from worklist.life.moves import append_item_event
 
 
 def lock_accession(connection: Connection, trust: str, accession_number: str) -> None:

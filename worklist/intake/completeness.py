@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from worklist.intake.study import StepStatus
-from worklist.turnaround import Setting, Urgency
+from worklist.turnaround.targets import Setting, Urgency
 
 #: How long a source's word is waited for after the last object, where the source states no wait of its own.
 LONGEST_WAIT = timedelta(minutes=30)

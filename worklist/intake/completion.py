@@ -14,11 +14,12 @@ import structlog
 from sqlalchemy import Connection, Engine, Interval, Row, bindparam, func, select, text, update
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from worklist.catalogue import rules_in_force
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.network import source
 from worklist.db.tables.work import item, item_study, order_identity, study
 from worklist.doubts import open_doubt
+from worklist.exams.catalogue import rules_in_force
+from worklist.exams.valuation import ModifierKind
 from worklist.intake.completeness import CompletedBy, judge
 from worklist.intake.evidence import evidence_of
 from worklist.intake.item_facts import facts_of_item
@@ -27,9 +28,8 @@ from worklist.intake.senders import claim_while_arriving_of, completeness_of
 from worklist.intake.study_doubts import note_images_after_preliminary, settle_doubts, settle_never_sent
 from worklist.intake.working_out import NOTHING_TO_READ, hold_cut, offer_first_reading
 from worklist.item import REPORTED, ItemState, Move
-from worklist.moves import append_item_event, lock_item, make_move
+from worklist.life.moves import append_item_event, lock_item, make_move
 from worklist.relevant_priors import one_at_a_time
-from worklist.valuation import ModifierKind
 
 #: A study that could not be completed is tried again after this long; those behind it are not kept waiting.
 _RETRY_SECONDS = 60

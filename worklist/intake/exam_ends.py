@@ -1,7 +1,7 @@
 """Keeps when the home RIS says that an examination ended: of all its messages the newest that says so counts.
 
 The same message twice, or messages in another order, leave the same end. It must not read messages, nor
-judge what starts the turnaround clock (`worklist.turnaround` does).
+judge what starts the turnaround clock (`worklist.turnaround.targets` does).
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from sqlalchemy import ColumnElement, Connection, Row, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from worklist.clock import now
-from worklist.clock_pauses import pauses_of
 from worklist.db.tables.announced import exam_end
 from worklist.db.tables.work import item_study
 from worklist.intake.working_out import work_out
 from worklist.item import ItemState
+from worklist.life.moves import append_item_event, lock_item
 from worklist.local_time import CLOCK_SKEW, LocalTime
-from worklist.moves import append_item_event, lock_item
+from worklist.turnaround.clock_pauses import pauses_of
 
 #: How far ahead a sender's clock is believed to be, where messages are put in order.
 BELIEVED_AHEAD = timedelta(days=1)

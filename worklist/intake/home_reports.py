@@ -14,14 +14,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, text, update
 
-from worklist import audit
 from worklist.clock import now
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.claims import report as report_table
 from worklist.db.tables.log import event
 from worklist.db.tables.work import item
 from worklist.doubts import open_doubt
-from worklist.home_clock import ReportedSource, page_no_longer, stop_clock
+from worklist.home.clock import ReportedSource, page_no_longer, stop_clock
+from worklist.home.kept import OF_ANOTHER_PATIENT, keep
 from worklist.intake.accessions import item_of_accession, lock_accession, open_item
 from worklist.intake.exam_ends import note_exam_end, work_out_after_pause, worked_out_from_images
 from worklist.intake.orders import Message, Outcome, made_at_of
@@ -30,11 +30,11 @@ from worklist.intake.places import note_spoken_of
 from worklist.intake.study import PatientAsSent
 from worklist.intake.working_out import hold_cut, work_out
 from worklist.item import ItemState, Move
-from worklist.kept import OF_ANOTHER_PATIENT, keep
+from worklist.life.moves import append_item_event, lock_item, make_move
+from worklist.life.withdrawal import withdraw_readings
 from worklist.local_time import CLOCK_SKEW, LocalTime
-from worklist.moves import append_item_event, lock_item, make_move
+from worklist.log import audit
 from worklist.patients.items import follow, name_nameless
-from worklist.withdrawal import withdraw_readings
 
 _MESSAGE_TIME = "MSH-7"
 _RECEIPT = "receipt"

@@ -15,11 +15,11 @@ from sqlalchemy import Connection, func, select, text
 from worklist.db.tables.work import header_statement as header
 from worklist.db.tables.work import item, item_order, item_study, order_identity, patient, study, study_identity
 from worklist.doubts import close_doubt, close_doubts, hold_doubt_open
+from worklist.home.kept import note_due
 from worklist.intake.header_doubts import HeaderDoubt, doubts_of_headers, no_image_detail
 from worklist.intake.header_truth import Statement, patient_of, settle
 from worklist.intake.items import Joined
 from worklist.intake.patients import can_be_one_person
-from worklist.kept import note_due
 
 _BY = "intake"
 _TWO_PATIENTS = ("accession-of-two-patients", "AccessionNumber: already used for another PatientID")

@@ -13,22 +13,22 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, any_, select, text
 
-from worklist.catalogue import Rules, exam_of
-from worklist.clock_pauses import pauses_of
 from worklist.db.tables.announced import exam_end
 from worklist.db.tables.catalogue import exam_as_sent
 from worklist.db.tables.network import exam, source
 from worklist.db.tables.work import item_exam, item_order, item_study, patient, study, study_identity
-from worklist.exam_codes import Catalogue, Exam, MappedExam, map_exams, normal, uk_modality
+from worklist.exams.catalogue import Rules, exam_of
+from worklist.exams.codes import Catalogue, Exam, MappedExam, map_exams, normal, uk_modality
+from worklist.exams.valuation import Valued
 from worklist.identity import age_at
 from worklist.intake.evidence import step_ends
 from worklist.intake.facts import codes, merge_all
 from worklist.intake.priorities import priority_of
 from worklist.intake.study import Code
 from worklist.local_time import LONDON, LocalTime
-from worklist.pauses import Pause
-from worklist.turnaround import ClockStart, Setting, Urgency, clock_start
-from worklist.valuation import Valued
+from worklist.turnaround.clock_pauses import pauses_of
+from worklist.turnaround.pauses import Pause
+from worklist.turnaround.targets import ClockStart, Setting, Urgency, clock_start
 
 #: What stands in `item_exam.mapped_by` where a person said which exam it is.
 PERSON = "person"

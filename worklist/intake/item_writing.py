@@ -10,20 +10,20 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, update
 
-from worklist.bank_holidays import england_bank_holidays
-from worklist.catalogue import Rules, profile_id_of, rules_in_force
 from worklist.db.tables.catalogue import exam_as_sent
 from worklist.db.tables.work import item, item_exam
 from worklist.doubts import close_doubt, close_doubts, close_other_doubts, open_doubt
-from worklist.exam_codes import MappedExam, Unmapped
+from worklist.exams.catalogue import Rules, profile_id_of, rules_in_force
+from worklist.exams.codes import MappedExam, Unmapped
+from worklist.exams.not_offered import NotOfferedRule, OfferedExam, OfferFacts, not_offered
+from worklist.exams.valuation import Derived, Valued, ValuedExam, counts_priors, minutes_of_exam, value_accession
 from worklist.intake.item_facts import ItemFacts, facts_of_item
 from worklist.intake.offering import is_out_of_hand
 from worklist.item import ItemState
-from worklist.not_offered import NotOfferedRule, OfferedExam, OfferFacts, not_offered
 from worklist.profile import profile_of
 from worklist.relevant_priors import ask_for_what_came_later, relevant_prior
-from worklist.turnaround import TurnaroundFacts, check_due, due
-from worklist.valuation import Derived, Valued, ValuedExam, counts_priors, minutes_of_exam, value_accession
+from worklist.turnaround.bank_holidays import england_bank_holidays
+from worklist.turnaround.targets import TurnaroundFacts, check_due, due
 
 BIRTH_DATES_DIFFER = "this study, its order and the patient's other studies state different birth dates"
 

@@ -22,8 +22,8 @@ from worklist.intake.patients import can_be_patient_of, drop_nameless
 from worklist.intake.studies import Taken
 from worklist.intake.study import ReceivedObject
 from worklist.item import REPORTED, ItemState, Move
-from worklist.moves import make_move
-from worklist.withdrawal import withdraw_readings
+from worklist.life.moves import make_move
+from worklist.life.withdrawal import withdraw_readings
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, select, text, update
 
-from worklist import audit
 from worklist.clock import now
 from worklist.db.engine import Viewer, view_as
 from worklist.db.rows import insert_rows, insert_rows_returning
@@ -26,8 +25,9 @@ from worklist.intake.order import Order, OrderControl, said_in
 from worklist.intake.orders import Outcome, made_at_of, outcome_of
 from worklist.intake.places import lock_named, note_spoken_of
 from worklist.item import ItemState
+from worklist.life.moves import OF_EVENTS, append_item_events
 from worklist.local_time import LONDON
-from worklist.moves import OF_EVENTS, append_item_events
+from worklist.log import audit
 from worklist.patients.merging import Identity
 from worklist.patients.stating import Stated, columns_of, pack, stated_in, together, unpack
 

@@ -1,6 +1,6 @@
 """Takes items that are not offered for network reporting out of the pool, and brings them back when rules change.
 
-It must not judge by which rule (`worklist.not_offered` does), nor withdraw what somebody has begun to report.
+It must not judge by which rule (`worklist.exams.not_offered` does), nor withdraw what somebody has begun to report.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from worklist.catalogue import rules_in_force
 from worklist.db.tables.network import exam
 from worklist.db.tables.work import item, item_exam, order_identity
+from worklist.exams.catalogue import rules_in_force
+from worklist.exams.not_offered import NotOfferedRule, OfferedExam, OfferFacts, not_offered
 from worklist.item import ItemState, Move
-from worklist.moves import make_move
-from worklist.not_offered import NotOfferedRule, OfferedExam, OfferFacts, not_offered
-from worklist.turnaround import Setting
-from worklist.withdrawal import withdraw_readings
+from worklist.life.moves import make_move
+from worklist.life.withdrawal import withdraw_readings
+from worklist.turnaround.targets import Setting
 
 _BEGUN = frozenset(
     {

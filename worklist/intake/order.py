@@ -14,7 +14,7 @@ from typing import Any
 
 from worklist.intake.study import Code, PatientAsSent
 from worklist.local_time import LocalTime
-from worklist.turnaround import Setting, Urgency
+from worklist.turnaround.targets import Setting, Urgency
 
 
 class OrderControl(StrEnum):

@@ -13,11 +13,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from worklist import audit
 from worklist.clock import now
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.work import item_order, order_identity
 from worklist.doubts import close_doubt, close_doubts, hold_doubt_open, open_doubt
+from worklist.home.kept import keep
 from worklist.intake.accessions import item_of_accession, lock_accession, open_item
 from worklist.intake.completion import follow_images, open_while_arriving
 from worklist.intake.exam_ends import note_exam_end, worked_out_from_images
@@ -41,11 +41,11 @@ from worklist.intake.places import lock_named, note_spoken_of
 from worklist.intake.priorities import note_ordered_urgency
 from worklist.intake.working_out import hold_cut, work_out
 from worklist.item import REPORTED, ItemState, Move, moves_from
-from worklist.kept import keep
+from worklist.life.moves import append_item_event, lock_item, make_move
+from worklist.life.withdrawal import withdraw_readings
 from worklist.local_time import LONDON
-from worklist.moves import append_item_event, lock_item, make_move
+from worklist.log import audit
 from worklist.patients.items import follow, give_item
-from worklist.withdrawal import withdraw_readings
 
 __all__ = ["Message", "Order", "OrderControl", "Outcome", "made_at_of", "outcome_of", "receive_order"]
 

@@ -17,7 +17,6 @@ from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, te
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from worklist import audit
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.work import (
     header_statement,
@@ -56,8 +55,9 @@ from worklist.intake.places import Senders, numbers_by_order, senders_of
 from worklist.intake.studies import Taken, lock_rows, lock_uids
 from worklist.intake.working_out import hold_cut, work_out
 from worklist.item import UNREPORTED, ItemState, Move
-from worklist.moves import make_move
-from worklist.withdrawal import withdraw_readings
+from worklist.life.moves import make_move
+from worklist.life.withdrawal import withdraw_readings
+from worklist.log import audit
 
 #: A study that could not be placed is tried again after this long; those behind it are not kept waiting.
 _RETRY_SECONDS = 60

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from worklist.db.tables.life import item_priority
 from worklist.db.tables.work import item_order
 from worklist.intake.order import unpack
-from worklist.turnaround import Urgency
+from worklist.turnaround.targets import Urgency
 
 
 def give_priority(connection: Connection, trust: str, item_id: int, actor: str, urgency: Urgency, reason: str) -> None:

@@ -14,14 +14,14 @@ from sqlalchemy import Connection, Engine, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import InterfaceError, OperationalError
 
-from worklist import audit
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.catalogue import item_to_work_out
 from worklist.db.tables.work import item_exam
 from worklist.intake.item_writing import write_facts
 from worklist.intake.working_out import hold_cut, offer_first_reading
 from worklist.item import UNREPORTED, ItemState
-from worklist.moves import append_item_event, lock_item
+from worklist.life.moves import append_item_event, lock_item
+from worklist.log import audit
 from worklist.relevant_priors import PRIOR
 
 #: Items that stand with exams and are not reported; what still arrives is mapped when it has arrived.

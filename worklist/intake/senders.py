@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 
 from worklist.db.tables.network import source
 from worklist.intake.completeness import LONGEST_WAIT, ClaimWhileArriving, Completeness, Signal
-from worklist.turnaround import Setting, Urgency
+from worklist.turnaround.targets import Setting, Urgency
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, insert, select, text, update
 
-from worklist.catalogue import profile_id_of, rules_in_force
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.work import item, reading
+from worklist.exams.catalogue import profile_id_of, rules_in_force
 from worklist.intake.item_writing import write_facts
 from worklist.intake.offering import may_come_under_rule, settle_offer
 from worklist.item import REPORTED, ItemState
-from worklist.moves import lock_item
+from worklist.life.moves import lock_item
 from worklist.profile import profile_of
 from worklist.reading import Purpose, ReadingState
 

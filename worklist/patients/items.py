@@ -20,7 +20,7 @@ from worklist.intake.item_writing import write_facts
 from worklist.intake.patients import drop_nameless
 from worklist.intake.working_out import hold_cut, offer_first_reading
 from worklist.item import UNREPORTED, ItemState
-from worklist.moves import append_item_event
+from worklist.life.moves import append_item_event
 from worklist.patients.records import Settled
 from worklist.patients.stating import states_otherwise
 from worklist.relevant_priors import ask_for_what_came_later

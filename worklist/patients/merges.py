@@ -13,7 +13,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, text, update
 
-from worklist import audit, events
 from worklist.clock import now
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.merges import patient_merge
@@ -23,7 +22,8 @@ from worklist.intake.orders import Message, made_at_of
 from worklist.intake.orders import Outcome as MessageOutcome
 from worklist.intake.patients import Recorded, record_patient
 from worklist.intake.study import PatientAsSent
-from worklist.moves import append_item_event
+from worklist.life.moves import append_item_event
+from worklist.log import audit, events
 from worklist.patients.items import hand_over, items_of, lock_items, settle_shown, settle_whose, work_out_again
 from worklist.patients.merging import Identity, Kind, Outcome, Said, weigh
 from worklist.patients.records import DIFFER, difference, find_records, settle_records

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from worklist import audit, events
 from worklist.clock import now
 from worklist.db.engine import Viewer, view_as
 from worklist.doubts import open_doubt
 from worklist.intake.orders import Message, Outcome, made_at_of
 from worklist.intake.patients import record_patient
 from worklist.intake.study import PatientAsSent
+from worklist.log import audit, events
 from worklist.patients.items import follow
 
 

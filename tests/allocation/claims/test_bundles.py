@@ -13,7 +13,7 @@ from tests.allocation.claims.claiming import VERIFIED, assign, claim_as, claimed
 from tests.builders import arrive, multiply, patient_called, reporter_id
 from tests.conftest import NOW, Database
 from worklist.reading import Purpose
-from worklist.turnaround import Urgency
+from worklist.turnaround.targets import Urgency
 
 GOING_ON = "of the same patient and day as what you had last"
 AT = datetime(2026, 6, 10, 10, 0, tzinfo=UTC)

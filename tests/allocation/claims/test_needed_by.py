@@ -13,7 +13,7 @@ from tests.allocation.claims.claiming import claim_as, claimed_by
 from tests.builders import arrive, patient_called, reporter_id
 from tests.conftest import Database
 from tests.worklist.arrivals import acquired, an_object, an_order, receive_and_complete, take
-from worklist.turnaround import Setting, Urgency
+from worklist.turnaround.targets import Setting, Urgency
 
 CLINIC = datetime(2026, 6, 12, 8, 0, tzinfo=UTC)
 NEEDED = "due 2026-06-12 08:00 UTC, when a clinic or meeting needs it"

@@ -14,9 +14,9 @@ from tests.allocation.claims.claiming import claim_as, claimed_by, let_pass
 from tests.builders import arrive, patient_called, reporter_id, wait_until_somebody_waits
 from tests.conftest import Database
 from tests.worklist.arrivals import doubts_of
-from worklist.home_reading import HomeReading, receive_home_reading
+from worklist.home.reading import HomeReading, receive_home_reading
 from worklist.intake.orders import Message, Outcome
-from worklist.moves import lock_item
+from worklist.life.moves import lock_item
 
 #: The images ended at nine o'clock UTC.
 TEN_PAST_NINE = datetime(2026, 6, 10, 9, 10, tzinfo=UTC)

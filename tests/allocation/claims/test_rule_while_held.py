@@ -13,7 +13,7 @@ from tests.allocation.configuration.applying import apply_text
 from tests.builders import arrive, reporter_id
 from tests.conftest import Database
 from tests.worklist.arrivals import doubts_of, events_of, readings_of, the_item
-from worklist.recall import recall
+from worklist.life.recall import recall
 
 RULE = """
 [[not_offered]]

@@ -13,7 +13,7 @@ from allocation.workforce import UnknownReporter
 from tests.allocation.claims.claiming import VERIFIED, assign, claim_as, claimed_by, let_pass, report
 from tests.builders import arrive, patient_called, reporter_id
 from tests.conftest import Database
-from worklist.moves import UnknownItem
+from worklist.life.moves import UnknownItem
 from worklist.reading import Purpose
 
 

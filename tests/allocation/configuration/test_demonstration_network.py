@@ -19,7 +19,7 @@ from allocation.reporter import Registration, Reporter
 from allocation.scope import Grant, Level, Scope
 from cli.demonstration.network import demonstration_network, demonstration_rota
 from tests.conftest import Database
-from worklist.turnaround import Setting
+from worklist.turnaround.targets import Setting
 
 MONDAY = date(2026, 11, 23)
 AT = datetime(2026, 11, 25, 10, tzinfo=UTC)

@@ -12,10 +12,10 @@ from allocation.configuration.read import read_files, read_texts
 from tests.allocation.configuration.applying import apply_text
 from tests.conftest import NETWORK, Database
 from worklist.db.tables.network import source
-from worklist.exam_mappings import map_from_now_on, word_as_sent
+from worklist.exams.mappings import map_from_now_on, word_as_sent
 from worklist.intake.completeness import Completeness, Signal
 from worklist.intake.senders import claim_while_arriving_of, completeness_of
-from worklist.turnaround import Urgency
+from worklist.turnaround.targets import Urgency
 
 RENAMED = '[[trust]]\nods_code = "RXA"\nname = "Alder Vale, renamed"\n'
 

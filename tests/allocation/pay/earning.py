@@ -19,11 +19,11 @@ from tests.builders import reporter_id
 from tests.conftest import NOW, Database
 from worklist.db import embedded
 from worklist.db.engine import make_engine
-from worklist.events import consume
+from worklist.life.settle import classify
 from worklist.local_time import LONDON
+from worklist.log.events import consume
+from worklist.log.sequencer import sequence
 from worklist.reading import ReportStatus
-from worklist.sequencer import sequence
-from worklist.settle import classify
 
 INSOURCED = "hart-insourced"
 

@@ -25,10 +25,10 @@ from tests.allocation.pay.earning import (
 )
 from tests.builders import arrive, reporter_id
 from tests.conftest import NOW, Database, set_clock
-from worklist import events
 from worklist.db import embedded
-from worklist.events import consume
-from worklist.sequencer import sequence
+from worklist.log import events
+from worklist.log.events import consume
+from worklist.log.sequencer import sequence
 
 
 def test_a_consumer_that_dies_half_way_and_one_that_runs_twice_pay_exactly_once(

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from allocation.pay.pricing import NoTariff, PayableWork, Price, PricedExam, price
 from allocation.pay.rate_card import RateCard, Tariff, TariffUnit, Window
-from worklist.bank_holidays import england_bank_holidays
 from worklist.local_time import LONDON
+from worklist.turnaround.bank_holidays import england_bank_holidays
 
 BANK_HOLIDAYS = england_bank_holidays(range(2026, 2028))
 FIRST, CHECK = frozenset({"first"}), frozenset({"check"})

@@ -20,9 +20,9 @@ from tests.builders import arrive, multiply, reporter_id
 from tests.conftest import NOW, Database, set_clock
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.work import reading
-from worklist.events import append, read_after
-from worklist.moves import lock_item
-from worklist.sequencer import sequence
+from worklist.life.moves import lock_item
+from worklist.log.events import append, read_after
+from worklist.log.sequencer import sequence
 
 
 def test_a_plan_gives_waiting_work_to_who_may_read_it_and_says_why(network: Database) -> None:

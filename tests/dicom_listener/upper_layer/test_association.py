@@ -27,7 +27,7 @@ from tests.dicom_listener.dicom_peers import (
     running_listener,
     scu,
 )
-from worklist.peer import Peer
+from worklist.feeds.peer import Peer
 
 C_STORE, C_FIND, C_ECHO, C_CANCEL, C_ECHO_RSP = 0x0001, 0x0020, 0x0030, 0x0FFF, 0x8030
 AS_USER = bytes((0, 0, 0, 0))

@@ -13,7 +13,7 @@ from dicom_listener.upper_layer import negotiator
 from dicom_listener.upper_layer.negotiation import InvalidRequest, Request, decode_request
 from dicom_listener.upper_layer.negotiator import Negotiator
 from tests.dicom_listener.dicom_peers import A_ASSOCIATE_RJ, associate_rq, running_listener
-from worklist.peer import Peer
+from worklist.feeds.peer import Peer
 
 
 @pytest.fixture

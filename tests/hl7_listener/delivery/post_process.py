@@ -8,7 +8,7 @@ import time
 from hl7_listener.delivery.courier import Courier, follow, homes
 from tests.hl7_listener.delivery.telling import QUICK
 from worklist.db.engine import make_engine
-from worklist.sequencer import sequence
+from worklist.log.sequencer import sequence
 
 
 def main(url: str) -> None:

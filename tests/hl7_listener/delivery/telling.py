@@ -12,8 +12,8 @@ from tests.allocation.claims.claiming import claimed_by, report
 from tests.conftest import Database
 from worklist.db.tables.delivery import delivery
 from worklist.db.tables.work import item
+from worklist.log.sequencer import sequence
 from worklist.reading import ReportStatus
-from worklist.sequencer import sequence
 
 #: Waits that a test can wait for.
 QUICK = Patience(connect=2.0, answer=2.0, lease=60.0)

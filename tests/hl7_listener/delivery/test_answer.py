@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hl7_listener.delivery.answer import Verdict, read_answer, retry_after
-from worklist.told import Notice
+from worklist.home.told import Notice
 
 HEAD = "MSH|^~\\&|RIS|RIS_A|RADPOOL|RADPOOL|20260610||ACK|A1|P|2.4"
 TAKEN, NOT_NOW, NEVER, NO_ANSWER = Verdict.TAKEN, Verdict.NOT_NOW, Verdict.NEVER, Verdict.NO_ANSWER

@@ -30,8 +30,8 @@ from tests.hl7_listener.delivery.telling import (
     verify,
 )
 from worklist.discrepancies import state_discrepancy
+from worklist.log.sequencer import sequence
 from worklist.reading import Discrepancy, ReportStatus
-from worklist.sequencer import sequence
 
 PATIENT = patient_called("Okafor")
 

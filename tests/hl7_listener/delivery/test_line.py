@@ -24,10 +24,10 @@ from tests.hl7_listener.delivery.telling import (
     verify,
 )
 from tests.worklist.arrivals import a_home_report, take
+from worklist.home.told import DeliveryState
 from worklist.intake.study import PatientAsSent
+from worklist.life.recall import recall
 from worklist.reading import ReportStatus
-from worklist.recall import recall
-from worklist.told import DeliveryState
 
 TAKEN = Answer(Verdict.TAKEN, "AA")
 REJECTED = Answer(Verdict.NEVER, "AR PID-1-3")

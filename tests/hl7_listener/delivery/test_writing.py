@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from hl7_listener.delivery.writing import Exam, Patient, Person, Telling, Words, write
 from hl7_listener.dialect import read_dialect
+from worklist.home.told import Notice
 from worklist.reading import ReportStatus
-from worklist.told import Notice
 
 MOMENT = datetime(2026, 6, 10, 10, 0, 5, tzinfo=UTC)
 PATIENT = Patient("H100", "RXA", "9990000018", "Test", "Tilda", date(1980, 6, 11), "F")

@@ -23,7 +23,7 @@ from worklist.intake.completeness import (
     judge,
 )
 from worklist.intake.study import StepStatus
-from worklist.turnaround import Setting, Urgency
+from worklist.turnaround.targets import Setting, Urgency
 
 QUIET, WAIT = timedelta(seconds=60), timedelta(minutes=30)
 STEP, NOTICE, COUNT = Signal

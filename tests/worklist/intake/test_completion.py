@@ -38,9 +38,9 @@ from worklist.intake.completion import complete_quiet_studies, complete_study
 from worklist.intake.senders import Sender
 from worklist.intake.study import Code, ReceivedObject
 from worklist.intake.working_out import offer_first_reading, work_out
+from worklist.life.moves import lock_item
+from worklist.life.settle import classify
 from worklist.local_time import LocalTime
-from worklist.moves import lock_item
-from worklist.settle import classify
 
 
 def test_a_quiet_study_becomes_a_ready_item_with_its_facts(network: Database) -> None:

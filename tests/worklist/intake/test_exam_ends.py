@@ -25,7 +25,7 @@ from worklist.intake.completion import complete_quiet_studies
 from worklist.intake.home_reports import HomeReportStatus
 from worklist.intake.orders import OrderControl, Outcome
 from worklist.local_time import LocalTime
-from worklist.turnaround import Setting
+from worklist.turnaround.targets import Setting
 
 
 def ended(minute: int, source: str = "OBR-8") -> LocalTime:

@@ -22,7 +22,7 @@ from worklist.intake.study import Code, PatientAsSent
 from worklist.local_time import LocalTime
 from worklist.patients.merges import Merge, receive_merges
 from worklist.patients.merging import Kind
-from worklist.turnaround import Setting, Urgency
+from worklist.turnaround.targets import Setting, Urgency
 
 _NEEDED_AT = datetime(2026, 6, 12, 8, 30, tzinfo=UTC)
 

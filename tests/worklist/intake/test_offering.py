@@ -28,7 +28,7 @@ from tests.worklist.arrivals import (
     the_item,
 )
 from worklist.intake.orders import OrderControl
-from worklist.turnaround import Setting
+from worklist.turnaround.targets import Setting
 
 RULE = """
 [[not_offered]]

@@ -32,7 +32,6 @@ from tests.worklist.arrivals import (
     take,
     the_item,
 )
-from worklist import life
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.claims import assignment, claim
 from worklist.db.tables.work import item_order, order_identity
@@ -40,8 +39,9 @@ from worklist.intake.completion import complete_quiet_studies
 from worklist.intake.home_reports import HomeReportStatus
 from worklist.intake.orders import Message, OrderControl, Outcome
 from worklist.intake.study import Code, PatientAsSent
+from worklist.life import acts as life
 from worklist.local_time import LocalTime
-from worklist.turnaround import Setting, Urgency
+from worklist.turnaround.targets import Setting, Urgency
 
 CHANGE, CANCEL = OrderControl.CHANGE, OrderControl.CANCEL
 

@@ -20,7 +20,7 @@ from worklist.db import embedded
 from worklist.intake.completion import complete_quiet_studies
 from worklist.intake.orders import OrderControl
 from worklist.intake.study import PatientAsSent, ReceivedObject
-from worklist.turnaround import Setting
+from worklist.turnaround.targets import Setting
 
 Fact = Told | ReceivedObject
 

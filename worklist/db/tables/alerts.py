@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Table, Text, UniqueConstraint, text
 
-from worklist.alerts import AlertKind
+from worklist.alerts.rules import AlertKind
 from worklist.db.tables.columns import Instant, dated, identity, metadata, now_column, one_of, trust_column
 
 alert = Table(

@@ -21,8 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from worklist.db.tables.columns import Instant, identity, metadata, now_column, one_of, trust_column
-from worklist.exam_codes import AliasKind
-from worklist.valuation import ModifierKind
+from worklist.exams.codes import AliasKind
+from worklist.exams.valuation import ModifierKind
 
 exam_release = Table(
     "exam_release",

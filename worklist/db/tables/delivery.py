@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text, UniqueConstraint, text
 
 from worklist.db.tables.columns import Instant, identity, metadata, now_column, one_of, trust_column
-from worklist.told import DeliveryState, Notice
+from worklist.home.told import DeliveryState, Notice
 
 delivery = Table(
     "delivery",

@@ -17,7 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from worklist.db.tables.columns import Instant, dated, identity, metadata, now_column, one_of, trust_column
-from worklist.reasons import ReasonedAct
+from worklist.life.reasons import ReasonedAct
 
 item_act = Table(
     "item_act",

@@ -21,9 +21,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
 from worklist.db.tables.columns import Instant, dated, identity, metadata, now_column, one_of, trust_column
-from worklist.not_offered import NotOfferedReason
-from worklist.told import Locks
-from worklist.turnaround import TargetClock
+from worklist.exams.not_offered import NotOfferedReason
+from worklist.home.told import Locks
+from worklist.turnaround.targets import TargetClock
 
 config_version = Table(
     "config_version",

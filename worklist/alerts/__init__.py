@@ -1,0 +1,1 @@
+"""Alerts of reports: their timers, acknowledgement and escalation."""

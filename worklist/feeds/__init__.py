@@ -1,0 +1,1 @@
+"""Who sends, from where, and whether a sender has gone quiet."""

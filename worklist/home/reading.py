@@ -1,0 +1,109 @@
+"""Keeps that somebody reads an item in the home RIS: until it is said to have ended, nobody here is given it.
+
+What the newest message says counts, so that order and repetition do not matter. It is about reading only
+when it was said after the examination's end, and it is believed for some hours: a RIS that forgets to
+unlock must not bury a study. It must not end a claim that is held here: a person is told instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select, text
+from sqlalchemy.dialects.postgresql import insert
+
+from worklist.clock import now
+from worklist.db.engine import Viewer, view_as
+from worklist.db.tables.claims import claim
+from worklist.db.tables.home_reading import home_reading
+from worklist.doubts import open_doubt
+from worklist.home.kept import OF_ANOTHER_PATIENT, keep
+from worklist.intake.accessions import item_of_accession, lock_accession, open_item
+from worklist.intake.orders import Message, Outcome, made_at_of
+from worklist.intake.patients import can_be_patient_of, record_patient
+from worklist.intake.places import note_spoken_of
+from worklist.intake.study import PatientAsSent
+from worklist.item import ItemState
+from worklist.life.moves import append_item_event, lock_item
+from worklist.log import audit
+from worklist.patients.items import follow, name_nameless
+
+#: How long a lock is believed that nobody renews.
+BELIEVED = timedelta(hours=4)
+
+
+@dataclass(frozen=True, slots=True)
+class HomeReading:
+    """What a message of a home RIS says: that somebody there reads an accession, or no longer does."""
+
+    message: Message
+    accession_number: str
+    patient: PatientAsSent
+    being_read: bool
+
+
+def receive_home_reading(connection: Connection, stated: HomeReading) -> Outcome:
+    """Take note of who reads in the home RIS; the caller commits."""
+    trust = stated.message.trust
+    moment = now(connection)
+    said_at = made_at_of(stated.message, moment)
+    view_as(connection, Viewer(trust=trust))
+    lock_accession(connection, trust, stated.accession_number)
+    item_id = item_of_accession(connection, trust, stated.accession_number)
+    recorded = None
+    if item_id is None or stated.patient.identifier is not None:
+        recorded = record_patient(connection, trust, stated.patient, said_at, stated.message.control_id)
+    if item_id is None:
+        assert recorded is not None
+        item_id = open_item(connection, trust, recorded.id, stated.accession_number, ItemState.ORDERED)
+        note_spoken_of(connection, trust, [stated.accession_number])
+    follow(connection, recorded.settled if recorded else None)
+    row = lock_item(connection, item_id)
+    if not can_be_patient_of(connection, item_id, stated.patient):
+        detail = "PID-3: is not the patient of this accession"
+        open_doubt(connection, OF_ANOTHER_PATIENT, trust=trust, item_id=item_id, detail=detail)
+        keep(connection, row, "reading", stated)
+        return Outcome.KEPT_OUT
+    if recorded is not None:
+        row = name_nameless(connection, row, recorded.id)
+    known = connection.execute(select(home_reading).where(home_reading.c.item_id == item_id)).one_or_none()
+    # Of two messages of one instant the one that ends it is the newer.
+    if known is not None and (known.said_at, not known.being_read) >= (said_at, not stated.being_read):
+        same = (known.said_at, known.being_read) == (said_at, stated.being_read)
+        return Outcome.REPEATED if same else Outcome.STALE
+    values = {"being_read": stated.being_read, "said_at": said_at, "until": min(said_at, moment) + BELIEVED}
+    connection.execute(
+        insert(home_reading)
+        .values(item_id=item_id, trust_ods=trust, **values)
+        .on_conflict_do_update(index_elements=["item_id"], set_=values)
+    )
+    kind = "item.read-at-home" if stated.being_read else "item.no-longer-read-at-home"
+    append_item_event(connection, row, kind, dimensions={"said_at": said_at.isoformat()})
+    if stated.being_read and read_at_home_since(connection, item_id) is not None:
+        _tell_of_claim(connection, row)
+    actor = f"ris:{stated.message.facility}"
+    audit.append(connection, actor, "read at home" if stated.being_read else "no longer read at home", items=[item_id])
+    return Outcome.APPLIED
+
+
+def read_at_home_since(connection: Connection, item_id: int) -> datetime | None:
+    """Say since when somebody reads an item in its home RIS (aware UTC); None where nobody is known to."""
+    since: datetime | None = connection.scalar(_SINCE, {"item": item_id})
+    return since
+
+
+def _tell_of_claim(connection: Connection, row: Row[Any]) -> None:
+    held = select(claim.c.id).where(
+        claim.c.item_id == row.id, claim.c.ended_at.is_(None), claim.c.expires_at > func.radpool_now()
+    )
+    if connection.scalar(held.limit(1)) is not None:
+        detail = "somebody reads it in the home RIS while a reporter has it here: one of them is to stop"
+        open_doubt(connection, "read-at-home-while-claimed", trust=row.trust_ods, item_id=row.id, detail=detail)
+
+
+_SINCE = text(
+    "SELECT h.said_at FROM home_reading h JOIN item i ON i.id = h.item_id WHERE h.item_id = :item AND h.being_read"
+    " AND h.until > radpool_now() AND h.said_at >= coalesce(i.clock_start_at, '-infinity')"
+)

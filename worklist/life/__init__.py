@@ -1,0 +1,1 @@
+"""What moves an item from state to state, and who may say so."""
