@@ -6,15 +6,18 @@ The peer answers without keeping anything: what MLLP itself costs in Python. It 
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, getrusage
 from statistics import quantiles
 from subprocess import PIPE, Popen
 
@@ -23,6 +26,7 @@ from sqlalchemy import Engine, text
 
 from api.accounts import add_user, issue_token
 from api.permissions import Role
+from benchmarks.cpu import cpu_seconds, per_unit
 from benchmarks.hl7_senders import HOST, converse, final, order, send
 from benchmarks.result import Plan, Row, middle, say
 from benchmarks.store_servers import Server, radpool
@@ -43,35 +47,50 @@ _SOURCE, _TRUST, _FACILITY = "PACS_NORTH1", "RZ1", "NORTHMERE RIS"
 
 def run(plan: Plan) -> list[Row]:
     """Measure radpool as users start it; raises RuntimeError where a message is not accepted."""
-    orders, rounds, closed = (40, 1, 5) if plan.small else (4_000, 3, 300)
-    connections = 2 if plan.small else 8
-    say(f"hl7: {orders} orders a round, {rounds} rounds, {_PROCESSES} senders of {connections} connections each")
+    orders, rounds, closed = (40, 1, 5) if plan.small else (3_000, 3, 300)
+    few, many = (1, 2) if plan.small else (8, 32)
+    say(
+        f"hl7: {orders} orders a round, {rounds} rounds, {_PROCESSES} senders of {few} and then {many} connections each"
+    )
     with tempfile.TemporaryDirectory(prefix="radpool-benchmark-") as folder, radpool(Path(folder)) as server:
         port = _port(server, "hl7")
         engine = make_engine(server.run["database_url"])
-        send(port, [order(number) for number in range(200)], processes=_PROCESSES, connections=connections)
-        rates, latencies = [], []
-        for number in range(rounds):
+        send(port, [order(number) for number in range(200)], processes=_PROCESSES, connections=few)
+        rates: dict[int, list[float]] = {few: [], many: []}
+        latencies: list[float] = []
+        spent: Counter[str] = Counter()
+        for number, connections in enumerate([few, many] * rounds):
             first = 1_000 + number * orders
             batch = [order(one) for one in range(first, first + orders)]
+            before = _cpu(server)
             seconds, took = send(port, batch, processes=_PROCESSES, connections=connections)
-            rates.append(orders / seconds)
-            latencies += took
-            say(f"  round {number + 1}: {rates[-1]:.0f}/s")
-        _no_order_lost(engine, 200 + rounds * orders)
+            if connections == many:
+                spent.update(per_unit(before, _cpu(server), orders * rounds))
+            rates[connections].append(orders / seconds)
+            latencies += took if connections == many else []
+            say(f"  {_PROCESSES * connections} connections: {rates[connections][-1]:.0f}/s")
+        _say_why(spent)
+        _no_order_lost(engine, 200 + 2 * rounds * orders)
         off = _off_the_lists(server, engine, closed)
         engine.dispose()
     with _answering() as peer_port:
-        seconds, _ = send(
-            peer_port, [order(one) for one in range(orders)], processes=_PROCESSES, connections=connections
-        )
+        seconds, _ = send(peer_port, [order(one) for one in range(orders)], processes=_PROCESSES, connections=many)
     centiles = quantiles(latencies, n=100)
     peer = "python hl7's MLLP server, keeping nothing"
     return [
-        Row("hl7.accepted", "orders accepted and committed", middle(rates), "messages/s", "wanted", WANTED_RATE, 1),
         Row(
-            "hl7.accepted.peer", "the same beside a peer", middle(rates), "messages/s", peer, middle([orders / seconds])
+            "hl7.accepted", "orders accepted and committed", middle(rates[many]), "messages/s", "wanted", WANTED_RATE, 1
         ),
+        Row(
+            "hl7.accepted.peer",
+            "the same beside a peer",
+            middle(rates[many]),
+            "messages/s",
+            peer,
+            middle([orders / seconds]),
+        ),
+        Row("hl7.accepted.few", f"the same of {_PROCESSES * few} connections", middle(rates[few]), "messages/s"),
+        Row("hl7.cpu", "CPU of one order, all processes and the senders", round(sum(spent.values()), 2), "ms"),
         Row("hl7.answer.p50", "time to the acknowledgement, median", round(centiles[49] * 1000, 1), "ms"),
         Row("hl7.answer.p99", "time to the acknowledgement, 99th centile", round(centiles[98] * 1000, 1), "ms"),
         Row(
@@ -83,6 +102,19 @@ def run(plan: Plan) -> list[Row]:
             WANTED_MILLISECONDS,
         ),
     ]
+
+
+def _cpu(server: Server) -> dict[str, float]:
+    """Give the CPU seconds used so far: by the server's parts, and by those who sent."""
+    senders = getrusage(RUSAGE_CHILDREN)
+    return {**cpu_seconds(int(server.run["pid"])), "senders": senders.ru_utime + senders.ru_stime}
+
+
+def _say_why(spent: Mapping[str, float]) -> None:
+    """Say what an order costs, and so how many there could be a second."""
+    cores, whole = os.cpu_count() or 1, sum(spent.values())
+    parts = ", ".join(f"{part} {one:.2f}" for part, one in sorted(spent.items(), key=lambda one: -one[1]))
+    say(f"CPU of one order: {whole:.2f} ms ({parts}): at most {cores * 1000 / whole:.0f}/s on {cores} cores")
 
 
 def _off_the_lists(server: Server, engine: Engine, count: int) -> list[float]:

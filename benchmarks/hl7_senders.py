@@ -19,6 +19,8 @@ from hl7_listener.framing import Framer, framed
 HOST = "127.0.0.1"
 #: Of each process: the latency of each message in seconds, and how many were not accepted.
 Answers = SimpleQueue[tuple[list[float], int]]
+#: Whence the home RIS send: each has connections of its own.
+_HOSTS = ("127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5")
 _FACILITIES = ("NORTHMERE RIS", "EASTWICK RIS", "SALTHOLME RIS", "WESTERING RIS")
 
 
@@ -71,7 +73,12 @@ def _process(
     latencies: list[float] = []
     refused: list[int] = []
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_connection((HOST, port), timeout=60)) for _ in range(connections)]
+        sockets = [
+            stack.enter_context(
+                socket.create_connection((HOST, port), timeout=60, source_address=(_HOSTS[number % len(_HOSTS)], 0))
+            )
+            for number in range(connections)
+        ]
         threads = [
             threading.Thread(target=converse, args=(one, messages[number::connections], latencies, refused))
             for number, one in enumerate(sockets)

@@ -28,6 +28,8 @@ _REFRESH_SECONDS = 5.0
 _FORGET_SECONDS = 3600.0
 #: How often messages that were kept out and may be taken now are looked for.
 _KEPT_SECONDS = 0.5
+#: How long events are let gather after the first: they are put in line together.
+_TOGETHER_SECONDS = 0.02
 #: How often it is written down which RIS were heard.
 _HEARD_SECONDS = 5.0
 
@@ -77,7 +79,8 @@ def _post(post: Post, wakeups: Wakeups, stop: threading.Event) -> None:
             log.warning("not put in line; will try again", error=type(error).__name__)
             stop.wait(0.5)
             continue
-        wakeups.wait(0.5)
+        if wakeups.wait(0.5):
+            stop.wait(_TOGETHER_SECONDS)
 
 
 def _forget(engine: Engine, days: float) -> None:

@@ -34,6 +34,27 @@ def test_what_waits_meanwhile_is_answered_in_one_lot() -> None:
     assert len(lots) < 8
 
 
+def test_those_who_were_answered_together_are_answered_together_again() -> None:
+    lots: list[int] = []
+
+    def answer_together(messages: Sequence[Sent]) -> list[bytes | Later]:
+        lots.append(len(messages))
+        return [sent.message for sent in messages]
+
+    async def converse(desk: Desk) -> None:
+        for number in range(20):
+            await desk.answer(b"%d" % number, PEER)
+            await asyncio.sleep(0)  # its next message comes a little later than that of others
+
+    async def run() -> None:
+        desk = Desk(answer_together)
+        await asyncio.gather(*(converse(desk) for _ in range(8)))
+
+    asyncio.run(run())
+    assert sum(lots) == 160
+    assert len(lots) < 30
+
+
 def test_what_has_to_wait_holds_up_no_other() -> None:
     other_is_answered = threading.Event()
 
