@@ -48,7 +48,7 @@ SEES_NETWORK = frozenset(
 #: Roles that settle what an item is, of any item that is theirs to see.
 SETTLES = frozenset({Role.PACS_MANAGER, Role.CLINICAL_LEAD, Role.ADMINISTRATOR})
 
-#: Roles that say of any item that is theirs to see that its images are complete.
+#: Roles that say of any item that is theirs to see that its images are complete, or its report available at home.
 COMPLETES = frozenset({Role.PACS_MANAGER, Role.COORDINATOR})
 
 _R = Role
@@ -71,6 +71,7 @@ RULES: dict[str, frozenset[Role]] = {
     "POST /items/{item_id}/classify": SETTLES | {_R.REPORTER},
     "POST /items/{item_id}/accession": frozenset({_R.PACS_MANAGER, _R.COORDINATOR, _R.ADMINISTRATOR}),
     "POST /items/{item_id}/complete": COMPLETES | {_R.REPORTER},
+    "POST /items/{item_id}/available": COMPLETES,
     "GET /reasons": _WORK,
     "GET /items/{item_id}/acts": _WORK,
     "POST /items/{item_id}/hold": _STEERS,

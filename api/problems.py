@@ -33,7 +33,7 @@ from worklist.item import ForbiddenMove
 from worklist.life.acts import AccessionMissing, PriorityStands
 from worklist.life.moves import UnknownItem
 from worklist.life.reasons import UnknownReason
-from worklist.life.settle import AccessionTaken, NothingArriving, UnknownExam
+from worklist.life.settle import AccessionTaken, NotAwaited, NothingArriving, UnknownExam
 from worklist.patients.merges import NotStanding, UnknownMerge
 
 log = structlog.get_logger(__name__)
@@ -71,6 +71,7 @@ KNOWN: dict[type[Exception], tuple[int, str, str]] = {
     NotFree: (409, "not-free", "Not free to claim"),
     ClaimSuperseded: (409, "claim-superseded", "The claim no longer holds"),
     StillArriving: (409, "still-arriving", "Images are still arriving"),
+    NotAwaited: (409, "not-awaited", "No report is awaited at home"),
     NothingArriving: (409, "nothing-arriving", "No images are arriving"),
     AccessionMissing: (409, "accession-missing", "No accession number"),
     PriorityStands: (409, "priority-stands", "Its priority already"),

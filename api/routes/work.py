@@ -24,7 +24,7 @@ from worklist.intake.item_facts import PERSON
 from worklist.item import UNREPORTED, ItemState
 from worklist.item_view import ItemView, Page, list_item_ids, read_items
 from worklist.life.moves import UnknownItem
-from worklist.life.settle import classify, complete, give_accession
+from worklist.life.settle import classify, complete, give_accession, say_available
 from worklist.log import audit
 
 router = APIRouter(tags=["worklist"])
@@ -177,6 +177,21 @@ def complete_item(act: Permitted, item_id: int, body: Complete) -> Response:
         return 200, item_of(read_items(connection, [item_id])[0])
 
     return act.once(do, body)
+
+
+@router.post("/items/{item_id}/available", response_model=Item)
+def available(act: Permitted, item_id: int) -> Response:
+    """Say that an item's verified report is in its home RIS, which has not told so."""
+
+    def do(connection: Connection) -> tuple[int, Any]:
+        row = load_item_row(connection, item_id)
+        if row is None or not act.principal.sees_trust(row.trust_ods):
+            raise UnknownItem(item_id)
+        say_available(connection, act.principal.name, item_id)
+        act.see_as_principal(connection)
+        return 200, item_of(read_items(connection, [item_id])[0])
+
+    return act.once(do, None)
 
 
 @router.get("/exceptions")

@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 
 from hl7_listener.delivery import line
 from hl7_listener.delivery.answer import NO_ANSWER, Answer, Verdict, read_answer
-from hl7_listener.delivery.facts import read_telling
+from hl7_listener.delivery.facts import NotToBeSent, read_telling
 from hl7_listener.delivery.line import Taken
 from hl7_listener.delivery.writing import write
 from hl7_listener.dialect import Dialect, DialectNotValid, read_dialect
@@ -144,11 +144,11 @@ class Courier:
         try:
             with self._engine.begin() as connection:
                 telling = read_telling(connection, taken)
-            if telling is None:
-                return Answer(Verdict.NEVER, "the item has no accession number")
             return write(telling, self._home.dialect.sent, self._home.dialect.character_set)
         except DBAPIError:
             raise
+        except NotToBeSent as why:
+            return Answer(Verdict.NEVER, str(why))
         except Exception as error:
             log.exception("message cannot be written", facility=self._home.facility, delivery=taken.id)
             return Answer(Verdict.NEVER, f"it cannot be written ({type(error).__name__})")

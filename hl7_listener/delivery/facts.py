@@ -23,8 +23,19 @@ from worklist.log import audit
 from worklist.reading import Discrepancy, ReportStatus
 
 
-def read_telling(connection: Connection, taken: Taken) -> Telling | None:
-    """Give what a message says; None where the item has no accession number, by which the RIS would know it."""
+class NotToBeSent(Exception):
+    """A message that must not leave as it is: it would say something else in the RIS than it says here."""
+
+
+def read_telling(connection: Connection, taken: Taken) -> Telling:
+    """Give what a message says.
+
+    Raises
+    ------
+    NotToBeSent
+        If the item has no accession number, by which the RIS would know it, or if the report that an addendum adds to
+        is not kept here: the RIS would put the addendum in its place.
+    """
     view_as(connection, Viewer(trust=taken.trust))
     row = connection.execute(
         select(
@@ -40,7 +51,7 @@ def read_telling(connection: Connection, taken: Taken) -> Telling | None:
         .where(item.c.id == taken.item_id)
     ).one()
     if row.accession_number is None:
-        return None
+        raise NotToBeSent("the item has no accession number")
     given = _report(connection, taken)
     telling = Telling(
         notice=taken.notice,
@@ -160,7 +171,7 @@ def _first_reporter(connection: Connection, taken: Taken) -> Person | None:
 
 
 def _words(connection: Connection, taken: Taken, given: Row[Any] | None) -> tuple[Words, ...]:
-    """Give the words of a report; an addendum comes with what it adds to, as far as that is kept."""
+    """Give the words of a report; an addendum comes with what it adds to."""
     if given is None or taken.notice is not Notice.REPORT:
         return ()
     wanted = report.c.id == given.id
@@ -173,4 +184,7 @@ def _words(connection: Connection, taken: Taken, given: Row[Any] | None) -> tupl
         .where(report.c.item_id == taken.item_id, ~report.c.superseded, wanted)
         .order_by(report.c.id)
     )
-    return tuple(Words(ReportStatus(row.status), row.body) for row in rows)
+    words = tuple(Words(ReportStatus(row.status), row.body) for row in rows)
+    if given.status == ReportStatus.ADDENDUM and ReportStatus.VERIFIED not in {one.status for one in words}:
+        raise NotToBeSent("the words that it adds to are not here: add it in the RIS by hand")
+    return words

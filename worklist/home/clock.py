@@ -23,7 +23,8 @@ from worklist.life.moves import append_item_event
 UNDELIVERED = "report-undelivered"
 UNDELIVERED_WHY = "the report has not been acknowledged by the home RIS: its referrer may not have it"
 #: What holds of an item whose verified report is not known to be available at home.
-AWAITED = item.c.reported_at.is_(None) & item.c.state.in_((ItemState.VERIFIED.value, ItemState.ADDENDUM.value))
+_WITH_REPORT = (ItemState.VERIFIED.value, ItemState.ADDENDUM.value)
+AWAITED = item.c.reported_at.is_(None) & item.c.state.in_(_WITH_REPORT)
 
 
 class ReportedSource(StrEnum):
@@ -42,6 +43,11 @@ def waits_for_home(connection: Connection, trust: str, *, has_words: bool) -> bo
     """
     says_so = ris.c.host.is_not(None) if has_words else ris.c.sends_reports
     return bool(connection.scalar(select(exists().where(ris.c.trust_ods == trust, says_so))))
+
+
+def is_awaited(row: Row[Any]) -> bool:
+    """Whether an item's verified report is not known to be available at home."""
+    return row.reported_at is None and row.state in _WITH_REPORT
 
 
 def stop_clock(

@@ -1,4 +1,4 @@
-"""What a person settles about an item: its exams, the accession number that did not come, that its images are here.
+"""What a person settles about an item: its exams, its missing accession number, that images or report are there.
 
 Each is one transaction with its event and audit entry. It must not decide who may settle; the edge does.
 """
@@ -18,6 +18,7 @@ from worklist.db.tables.work import item, item_study, order_identity, patient, r
 from worklist.doubts import close_doubts
 from worklist.exams.catalogue import rules_in_force
 from worklist.exams.codes import MappedExam
+from worklist.home.clock import ReportedSource, is_awaited, page_no_longer, stop_clock
 from worklist.intake.accessions import item_of_accession, lock_accession
 from worklist.intake.completeness import CompletedBy
 from worklist.intake.completion import complete_study
@@ -45,6 +46,15 @@ class NothingArriving(RuntimeError):
 
     def __init__(self, item_id: int) -> None:
         super().__init__(f"no images of item {item_id} are arriving; it has none, or they are complete already")
+
+
+class NotAwaited(RuntimeError):
+    """No verified report of the item is awaited at home: none stands, or it is known to be there."""
+
+    def __init__(self, item_id: int) -> None:
+        super().__init__(
+            f"no verified report of item {item_id} is awaited in its home RIS; none stands, or it is known to be there"
+        )
 
 
 class CompletionReason(StrEnum):
@@ -149,6 +159,24 @@ def complete(
     for row in arriving:
         complete_study(connection, row, CompletedBy.FORCED, dimensions={"reason": reason.value})
     audit.append(connection, actor, "complete by hand", items=[item_id], detail={"reason": reason.value})
+
+
+def say_available(connection: Connection, actor: str, item_id: int) -> None:
+    """Take note that a person saw an item's verified report in its home RIS, which has not said so itself.
+
+    The turnaround clock stops now. Messages that were given up are settled by themselves.
+
+    Raises
+    ------
+    UnknownItem, NotAwaited
+        If there is no such item, or its report is not awaited.
+    """
+    row = lock_item(connection, item_id)
+    view_as(connection, Viewer(trust=row.trust_ods))
+    if not is_awaited(row) or not stop_clock(connection, row, None, ReportedSource.PERSON, by=actor):
+        raise NotAwaited(item_id)
+    page_no_longer(connection, item_id, by=actor, outcome="seen there by a person")
+    audit.append(connection, actor, "report available", items=[item_id])
 
 
 def _lock_studies(connection: Connection, item_id: int) -> Sequence[Row[Any]]:

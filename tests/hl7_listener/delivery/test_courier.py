@@ -104,6 +104,26 @@ def test_an_addendum_follows_its_report_and_comes_with_it(network: Database) -> 
     ]
 
 
+@pytest.mark.parametrize("words", ["Clear.", None], ids=["deleted here", "written at home"])
+def test_an_addendum_to_words_that_are_not_here_is_for_a_person_as_it_would_take_their_place(
+    network: Database, words: str | None
+) -> None:
+    with home_ris() as ris:
+        at_home(network, ris.port)
+        arrive(network)
+        made = claimed_by(network, "hart")
+        report(network, "hart", made, ReportGiven(ReportStatus.VERIFIED, words))
+        assert deliver(network) == 1
+        with network.owner.begin() as connection:
+            connection.execute(text("DELETE FROM report_text"))
+        report(network, "hart", made, ReportGiven(ReportStatus.ADDENDUM, "But small."))
+        assert deliver(network) == 0
+    [_, addendum] = line_of(network)
+    assert addendum.state == "dead"
+    assert addendum.last_answer == "the words that it adds to are not here: add it in the RIS by hand"
+    assert "report-undelivered" in open_exceptions(network)
+
+
 def test_what_the_ris_did_not_answer_is_sent_again_under_the_same_control_id(network: Database) -> None:
     silent = iter([True, False])
     with home_ris(lambda message: None if next(silent) else answer("AA", message)) as ris:
