@@ -32,6 +32,10 @@ class FeedKind(StrEnum):
     HL7 = "hl7"
 
 
+#: What a feed brings: one name may be that of a PACS and of a RIS.
+_BRINGS = {FeedKind.DICOM: "images", FeedKind.HL7: "messages"}
+
+
 @dataclass(frozen=True, slots=True)
 class QuietFeed:
     """A feed that has been quiet for longer than is usual; `since` (aware UTC) is when it was last heard."""
@@ -77,7 +81,11 @@ def note_heard(connection: Connection, kind: FeedKind, name: str, trust: str, co
     connection.execute(_HEARD, {"kind": kind.value, "name": name, "trust": trust, "count": count})
     if was_quiet is not None:
         events.append(connection, "feed.heard-again", trust=trust, dimensions={"feed": kind.value, "name": name})
-        close_doubt(connection, _QUIET, source=name, detail=_QUIET_WHY, by="system", outcome="heard again")
+        close_doubt(connection, _QUIET, source=name, detail=_why_quiet(kind), by="system", outcome="heard again")
+
+
+def _why_quiet(kind: FeedKind) -> str:
+    return f"{_BRINGS[kind]}: {_QUIET_WHY}"
 
 
 def judge_feeds(connection: Connection) -> int:
@@ -105,7 +113,7 @@ def judge_feeds(connection: Connection) -> int:
             continue  # it was heard just now
         found += 1
         events.append(connection, "feed.quiet", trust=row.trust_ods, dimensions={"feed": row.kind, "name": row.name})
-        hold_doubt_open(connection, _QUIET, trust=row.trust_ods, source=row.name, detail=_QUIET_WHY)
+        hold_doubt_open(connection, _QUIET, trust=row.trust_ods, source=row.name, detail=_why_quiet(FeedKind(row.kind)))
     return found
 
 

@@ -17,9 +17,11 @@ from sqlalchemy.dialects.postgresql import insert
 from worklist.clock import now
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.claims import claim
+from worklist.db.tables.delivery import delivery
 from worklist.db.tables.home_reading import home_reading
 from worklist.doubts import open_doubt
 from worklist.home.kept import OF_ANOTHER_PATIENT, keep
+from worklist.home.told import DeliveryState, Notice
 from worklist.intake.accessions import item_of_accession, lock_accession, open_item
 from worklist.intake.orders import Message, Outcome, made_at_of
 from worklist.intake.patients import can_be_patient_of, record_patient
@@ -27,6 +29,7 @@ from worklist.intake.places import note_spoken_of
 from worklist.intake.study import PatientAsSent
 from worklist.item import ItemState
 from worklist.life.moves import append_item_event, lock_item
+from worklist.local_time import CLOCK_SKEW
 from worklist.log import audit
 from worklist.patients.items import follow, name_nameless
 
@@ -45,7 +48,10 @@ class HomeReading:
 
 
 def receive_home_reading(connection: Connection, stated: HomeReading) -> Outcome:
-    """Take note of who reads in the home RIS; the caller commits."""
+    """Take note of who reads in the home RIS; the caller commits.
+
+    A RIS that repeats our own lock says nothing of its people.
+    """
     trust = stated.message.trust
     moment = now(connection)
     said_at = made_at_of(stated.message, moment)
@@ -68,6 +74,8 @@ def receive_home_reading(connection: Connection, stated: HomeReading) -> Outcome
         return Outcome.KEPT_OUT
     if recorded is not None:
         row = name_nameless(connection, row, recorded.id)
+    if stated.being_read and _is_echo(connection, item_id, stated.message.facility, said_at):
+        return Outcome.KEPT_OUT
     known = connection.execute(select(home_reading).where(home_reading.c.item_id == item_id)).one_or_none()
     # Of two messages of one instant the one that ends it is the newer.
     if known is not None and (known.said_at, not known.being_read) >= (said_at, not stated.being_read):
@@ -92,6 +100,21 @@ def read_at_home_since(connection: Connection, item_id: int) -> datetime | None:
     """Say since when somebody reads an item in its home RIS (aware UTC); None where nobody is known to."""
     since: datetime | None = connection.scalar(_SINCE, {"item": item_id})
     return since
+
+
+def _is_echo(connection: Connection, item_id: int, facility: str, said_at: datetime) -> bool:
+    """Whether a RIS repeats the lock that it was told of, as it tells every change of a status to everybody."""
+    locks = delivery.c.notice.in_((Notice.LOCK_TAKEN.value, Notice.LOCK_RELEASED.value))
+    newest = connection.execute(
+        select(delivery.c.notice, delivery.c.made_at, delivery.c.state, delivery.c.ended_at)
+        .where(delivery.c.item_id == item_id, delivery.c.destination == facility, locks)
+        .order_by(delivery.c.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if newest is None or newest.notice != Notice.LOCK_TAKEN or newest.state == DeliveryState.DEAD:
+        return False
+    until = newest.ended_at or now(connection)
+    return bool(newest.made_at - CLOCK_SKEW <= said_at <= until + CLOCK_SKEW)
 
 
 def _tell_of_claim(connection: Connection, row: Row[Any]) -> None:

@@ -10,9 +10,10 @@ import pytest
 from sqlalchemy import text
 
 from allocation.claims import NotFree
-from tests.allocation.claims.claiming import claim_as, claimed_by, let_pass
+from tests.allocation.claims.claiming import claim_as, claimed_by, do, let_pass
 from tests.builders import arrive, patient_called, reporter_id, wait_until_somebody_waits
 from tests.conftest import Database
+from tests.hl7_listener.delivery.telling import at_home, put_in_line
 from tests.worklist.arrivals import doubts_of
 from worklist.home.reading import HomeReading, receive_home_reading
 from worklist.intake.orders import Message, Outcome
@@ -124,6 +125,38 @@ def test_whoever_holds_it_here_goes_on_and_a_person_is_told(waiting: Database) -
     hear(waiting, told(True))
     assert doubts_of(waiting.app) == {"read-at-home-while-claimed"}
     assert waiting.count(f"SELECT count(*) FROM claim WHERE id = {made.claim_id} AND ended_at IS NULL") == 1
+
+
+class TestOfOurOwnLock:
+    """A RIS tells every change of a status to everybody, also that of the lock that it was told of."""
+
+    @pytest.mark.parametrize("locks", ["honoured", "diverted"])
+    def test_it_is_not_taken_for_a_reading_there(self, waiting: Database, locks: str) -> None:
+        at_home(waiting, 1, locks=locks)
+        made = claimed_by(waiting, "hart")
+        put_in_line(waiting)
+        assert hear(waiting, told(True, minute=51)) == [Outcome.KEPT_OUT]
+        assert doubts_of(waiting.app) == set()
+        do(waiting, "release", "hart", made)
+        assert is_given(waiting)
+
+    def test_a_lock_that_it_would_not_take_is_not_repeated_by_it(self, waiting: Database) -> None:
+        at_home(waiting, 1, locks="honoured")
+        claimed_by(waiting, "hart")
+        put_in_line(waiting)
+        with waiting.owner.begin() as connection:
+            connection.execute(text("UPDATE delivery SET state = 'dead', ended_at = radpool_now()"))
+        assert hear(waiting, told(True, minute=51)) == [Outcome.APPLIED]
+
+    def test_what_it_says_long_after_is_of_somebody_there(self, waiting: Database) -> None:
+        at_home(waiting, 1, locks="honoured")
+        claimed_by(waiting, "hart")
+        put_in_line(waiting)
+        with waiting.owner.begin() as connection:
+            connection.execute(text("UPDATE delivery SET state = 'acknowledged', ended_at = radpool_now()"))
+        let_pass(waiting, 590)
+        assert hear(waiting, told(True, minute=59)) == [Outcome.APPLIED]
+        assert doubts_of(waiting.app) == {"read-at-home-while-claimed"}
 
 
 def test_of_another_patient_it_locks_nothing(waiting: Database) -> None:
