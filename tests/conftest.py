@@ -6,15 +6,19 @@ The clock of every cloned database stands at Wednesday 10 June 2026, 10:00 UTC (
 from __future__ import annotations
 
 import itertools
+import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Dialect, Engine, text
 
 from allocation.configuration.apply import apply
 from allocation.configuration.read import read_files
@@ -33,9 +37,31 @@ NETWORK = Path(__file__).parent / "network.toml"
 
 _numbers = itertools.count(1)
 
+#: The file system in memory that Linux has, and the bytes that the files of a test run may take.
+_MEMORY, _ROOM = Path("/dev/shm"), 8 * 2**30
+#: Statements as SQL: compiled once for all databases of a test process.
+_compiled: dict[Any, Any] = {}
+_dialects: list[Dialect] = []
+
 
 #: Folders of tests that start servers and wait for them: begun first, so that no process is left alone with them.
 _SLOW_FOLDERS = {Path(__file__).parent / name for name in ("attacks", "interop", "cli", "benchmarks")}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the files of a run in memory where there is room: a database is cloned several times as fast there."""
+    if hasattr(config, "workerinput") or config.option.basetemp is not None or not _has_room():
+        return
+    folder = tempfile.mkdtemp(prefix="radpool-tests-", dir=_MEMORY)
+    config.option.basetemp = folder
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+def _has_room() -> bool:
+    if not _MEMORY.is_dir() or shutil.disk_usage(_MEMORY).free < _ROOM:
+        return False
+    return not os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC and os.access(_MEMORY, os.W_OK)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -104,7 +130,12 @@ def clone(cluster: embedded.Cluster) -> Iterator[Callable[[str], Database]]:
         name = f"test_{next(_numbers)}"
         embedded.clone_database(cluster, template, name)
         app_url, owner_url = cluster.url("app", name), cluster.url("owner", name)
-        database = Database(make_engine(app_url, pool_size=60), make_engine(owner_url), app_url, owner_url)
+        database = Database(
+            _compiled_once(make_engine(app_url, pool_size=60)),
+            _compiled_once(make_engine(owner_url)),
+            app_url,
+            owner_url,
+        )
         made.append((name, database))
         return database
 
@@ -113,6 +144,16 @@ def clone(cluster: embedded.Cluster) -> Iterator[Callable[[str], Database]]:
         database.app.dispose()
         database.owner.dispose()
         embedded.drop_database(cluster, name)
+
+
+def _compiled_once(engine: Engine) -> Engine:
+    """Have an engine use what others of the process compiled; that is kept by dialect, so they share that too."""
+    if not _dialects:
+        engine.connect().close()  # the dialect learns from its first connection what the server is
+        _dialects.append(engine.dialect)
+    engine.dialect = _dialects[0]
+    engine.update_execution_options(compiled_cache=_compiled)
+    return engine
 
 
 @pytest.fixture
