@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from allocation.configuration.document import Network
 from allocation.configuration.source_lines import last_line, line_of
@@ -97,7 +98,7 @@ def read_texts(texts: Sequence[tuple[str, str]]) -> ReadNetwork:
         return ReadNetwork(Network.model_validate(tables), tuple(sources))
     except ValidationError as error:
         raise InvalidConfiguration(
-            [_fault(sources, one["loc"], _plain(one["msg"])) for one in error.errors(include_url=False)]
+            [_fault(sources, one["loc"], _told(one["type"], one["loc"], one["msg"])) for one in error.errors()]
         ) from None
 
 
@@ -129,8 +130,30 @@ def _fault(sources: Sequence[SourceText], location: Sequence[str | int], what: s
     return Fault(source.name, line_of(source.text, local), key or "-", what)
 
 
-def _plain(message: str) -> str:
-    return message.removeprefix("Value error, ")
+def _told(kind: str, location: Sequence[str | int], message: str) -> str:
+    """Say what is wrong, and of a key that is none which of those that are was meant."""
+    if kind != "extra_forbidden":
+        return message.removeprefix("Value error, ")
+    keys = _keys_at(location[:-1])
+    near = get_close_matches(str(location[-1]), keys, n=1)
+    meant = f"did you mean `{near[0]}`?" if near else f"there are {', '.join(f'`{key}`' for key in keys)}"
+    return f"there is no such key here; {meant}"
+
+
+def _keys_at(location: Sequence[str | int]) -> list[str]:
+    """Give the keys of the table at a location of the whole document."""
+    model: type[BaseModel] = Network
+    for part in location:
+        if isinstance(part, str) and part in model.model_fields:
+            model = next(iter(_models_in(model.model_fields[part].annotation)), model)
+    return list(model.model_fields)
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)
 
 
 _AT_LINE = re.compile(r"\(at line (\d+), ")

@@ -19,8 +19,9 @@ def line_of(text: str, location: Sequence[str | int]) -> int:
     """
     best, best_depth = 1, 0
     for line, path in _places(text):
-        if best_depth < len(path) <= len(location) and path == tuple(location[: len(path)]):
-            best, best_depth = line, len(path)
+        depth = min(len(path), len(location))
+        if best_depth < depth and path[:depth] == tuple(location[:depth]):
+            best, best_depth = line, depth
     return best
 
 
