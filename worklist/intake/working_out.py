@@ -6,9 +6,10 @@ it. It must not gather facts (`worklist.intake.item_facts` does) nor decide who 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, insert, select, text, update
+from sqlalchemy import Connection, Row, insert, select, text, update
 
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.work import item, reading
@@ -56,8 +57,9 @@ def hold_cut(connection: Connection) -> None:
 def offer_first_reading(connection: Connection, row: Row[Any]) -> None:
     """Make a locked item's first reading, or bring it in step with the item; a claimed one keeps its claim.
 
-    It is open while the item may be read and held before that or while a doubt stands. Of an item
-    that is reported, cancelled or kept back by a rule nothing is offered.
+    It is open while the item may be read and held before that or while a doubt stands. Where it is done, that goes
+    for the check or amendment that follows it. Of an item that is reported, cancelled or kept back by a rule nothing
+    is offered.
     """
     row = settle_offer(connection, row)
     if row.state in NOTHING_TO_READ:
@@ -78,7 +80,7 @@ def offer_first_reading(connection: Connection, row: Row[Any]) -> None:
         "due_at": row.due_at,
     }
     if found is not None and found.state == ReadingState.DONE.value:
-        connection.execute(update(reading).where(reading.c.item_id == row.id, _follows_the_first).values(values))
+        _offer_what_follows(connection, row.id, values)
         return
     values["reporting_minutes"] = row.reporting_minutes
     if found is None:
@@ -89,6 +91,18 @@ def offer_first_reading(connection: Connection, row: Row[Any]) -> None:
         connection.execute(update(reading).where(reading.c.id == found.id).values(values))
 
 
+def _offer_what_follows(connection: Connection, item_id: int, values: Mapping[str, Any]) -> None:
+    """Bring a check or an amendment in step with its item; one that went with a cancel comes back with the work."""
+    follows = (reading.c.item_id == item_id) & _follows_the_first
+    ids = connection.scalars(select(reading.c.id).where(follows, _waits)).all()
+    if not ids:  # else somebody would find the work on the list that nobody can take
+        newest = connection.execute(
+            select(reading.c.id, reading.c.state).where(follows).order_by(reading.c.id.desc()).limit(1)
+        ).one_or_none()
+        ids = [newest.id] if newest is not None and newest.state == ReadingState.WITHDRAWN else []
+    connection.execute(update(reading).where(reading.c.id.in_(ids)).values(values))
+
+
 def reprofile(connection: Connection, item_id: int) -> None:
     """Give an item the profile that the cut in force makes of its facts; its facts stay."""
     row = lock_item(connection, item_id)
@@ -96,19 +110,13 @@ def reprofile(connection: Connection, item_id: int) -> None:
     profile = profile_of([e.code for e in exams], row.age_years, row.setting, row.flags, rules_in_force(connection).cut)
     profile_id = profile_id_of(connection, profile, [bool(e.ionising) for e in exams])
     connection.execute(update(item).where(item.c.id == item_id).values(profile_id=profile_id))
-    connection.execute(
-        update(reading)
-        .where(reading.c.item_id == item_id, reading.c.state.in_((ReadingState.OPEN.value, ReadingState.HELD.value)))
-        .values(profile_id=profile_id)
-    )
+    connection.execute(update(reading).where(reading.c.item_id == item_id, _waits).values(profile_id=profile_id))
 
 
 _ON_OFFER = (ItemState.READY, ItemState.IN_PROGRESS, ItemState.PRELIMINARY, ItemState.RECALLED)
-#: A check or an amendment that waits, while the first reading is done.
-_follows_the_first = and_(
-    reading.c.purpose.in_((Purpose.CHECK.value, Purpose.AMENDMENT.value)),
-    reading.c.state.in_((ReadingState.OPEN.value, ReadingState.HELD.value)),
-)
+#: A check or an amendment, which are read when the first reading is done.
+_follows_the_first = reading.c.purpose.in_((Purpose.CHECK.value, Purpose.AMENDMENT.value))
+_waits = reading.c.state.in_((ReadingState.OPEN.value, ReadingState.HELD.value))
 
 _EXAMS_OF_ITEM = text(
     "SELECT e.code, e.ionising FROM item_exam ie LEFT JOIN exam e ON e.code = ie.exam_code WHERE ie.item_id = :id"

@@ -11,8 +11,9 @@ from tests.allocation.claims.claiming import PRELIMINARY, VERIFIED, claimed_by, 
 from tests.allocation.configuration.applying import apply_text
 from tests.builders import reporter_id
 from tests.conftest import Database
-from tests.worklist.arrivals import doubts_of, readings_of, the_item
+from tests.worklist.arrivals import an_order, doubts_of, readings_of, take, the_item
 from tests.worklist.life.test_acts import STOPS, act, ready
+from worklist.intake.orders import OrderControl
 from worklist.item import ForbiddenMove
 from worklist.life import acts as life
 from worklist.life.recall import recall, reported_by
@@ -108,3 +109,21 @@ def test_what_was_cancelled_while_it_was_to_be_amended_stays_cancelled(network: 
     assert [one.state for one in readings_of(network.app)] == ["done", "withdrawn"]
     with pytest.raises(ForbiddenMove):
         act(network, life.release_hold)
+
+
+@pytest.mark.parametrize("given", [PRELIMINARY, VERIFIED])
+def test_what_is_ordered_again_while_its_check_or_its_amendment_waited_can_be_taken(
+    network: Database, given: ReportGiven
+) -> None:
+    ready(network)
+    who = "tran" if given is PRELIMINARY else "reed"
+    report(network, who, claimed_by(network, who), given)
+    if given is VERIFIED:
+        act(network, recall, "wrong-side")
+    waiting = readings_of(network.app)[-1]
+    take(network.app, an_order(5, OrderControl.CANCEL), an_order(10, OrderControl.CHANGE))
+    assert (the_item(network.app).state, readings_of(network.app)[-1].state) == ("ready", "open")
+    made = claimed_by(network, "reed")
+    assert (made.reading_id, made.purpose) == (waiting.id, waiting.purpose)
+    report(network, "reed", made, VERIFIED)
+    assert the_item(network.app).state == "verified"
