@@ -106,13 +106,15 @@ def _is_echo(connection: Connection, item_id: int, facility: str, said_at: datet
     """Whether a RIS repeats the lock that it was told of, as it tells every change of a status to everybody."""
     locks = delivery.c.notice.in_((Notice.LOCK_TAKEN.value, Notice.LOCK_RELEASED.value))
     newest = connection.execute(
-        select(delivery.c.notice, delivery.c.made_at, delivery.c.state, delivery.c.ended_at)
+        select(delivery.c.notice, delivery.c.made_at, delivery.c.state, delivery.c.ended_at, delivery.c.last_attempt_at)
         .where(delivery.c.item_id == item_id, delivery.c.destination == facility, locks)
         .order_by(delivery.c.id.desc())
         .limit(1)
     ).one_or_none()
     if newest is None or newest.notice != Notice.LOCK_TAKEN or newest.state == DeliveryState.DEAD:
         return False
+    if newest.last_attempt_at is None:
+        return False  # it has not been told yet
     until = newest.ended_at or now(connection)
     return bool(newest.made_at - CLOCK_SKEW <= said_at <= until + CLOCK_SKEW)
 

@@ -135,17 +135,29 @@ class TestOfOurOwnLock:
         at_home(waiting, 1, locks=locks)
         made = claimed_by(waiting, "hart")
         put_in_line(waiting)
+        with waiting.owner.begin() as connection:
+            connection.execute(text("UPDATE delivery SET attempts = 1, last_attempt_at = radpool_now()"))
         assert hear(waiting, told(True, minute=51)) == [Outcome.KEPT_OUT]
         assert doubts_of(waiting.app) == set()
         do(waiting, "release", "hart", made)
         assert is_given(waiting)
+
+    def test_a_lock_that_it_was_not_told_of_yet_is_not_repeated_by_it(self, waiting: Database) -> None:
+        at_home(waiting, 1, locks="honoured")
+        made = claimed_by(waiting, "hart")
+        put_in_line(waiting)
+        assert hear(waiting, told(True, minute=51)) == [Outcome.APPLIED]
+        assert doubts_of(waiting.app) == {"read-at-home-while-claimed"}
+        do(waiting, "release", "hart", made)
+        assert not is_given(waiting)
 
     def test_a_lock_that_it_would_not_take_is_not_repeated_by_it(self, waiting: Database) -> None:
         at_home(waiting, 1, locks="honoured")
         claimed_by(waiting, "hart")
         put_in_line(waiting)
         with waiting.owner.begin() as connection:
-            connection.execute(text("UPDATE delivery SET state = 'dead', ended_at = radpool_now()"))
+            ended = "state = 'dead', last_attempt_at = radpool_now(), ended_at = radpool_now()"
+            connection.execute(text(f"UPDATE delivery SET {ended}"))
         assert hear(waiting, told(True, minute=51)) == [Outcome.APPLIED]
 
     def test_what_it_says_long_after_is_of_somebody_there(self, waiting: Database) -> None:
@@ -153,7 +165,8 @@ class TestOfOurOwnLock:
         claimed_by(waiting, "hart")
         put_in_line(waiting)
         with waiting.owner.begin() as connection:
-            connection.execute(text("UPDATE delivery SET state = 'acknowledged', ended_at = radpool_now()"))
+            ended = "state = 'acknowledged', last_attempt_at = radpool_now(), ended_at = radpool_now()"
+            connection.execute(text(f"UPDATE delivery SET {ended}"))
         let_pass(waiting, 590)
         assert hear(waiting, told(True, minute=59)) == [Outcome.APPLIED]
         assert doubts_of(waiting.app) == {"read-at-home-while-claimed"}
