@@ -77,8 +77,8 @@ def receive_home_report(connection: Connection, report: HomeReport) -> Outcome:
     lock_accession(connection, trust, report.accession_number)
     item_id = item_of_accession(connection, trust, report.accession_number)
     recorded = None
+    made_at = made_at_of(report.message, now(connection))
     if item_id is None or report.patient.identifier is not None:
-        made_at = made_at_of(report.message, now(connection))
         recorded = record_patient(connection, trust, report.patient, made_at, report.message.control_id)
     if item_id is None:
         assert recorded is not None
@@ -93,9 +93,7 @@ def receive_home_report(connection: Connection, report: HomeReport) -> Outcome:
         return Outcome.KEPT_OUT
     if recorded is not None:
         row = name_nameless(connection, row, recorded.id)
-    exam_end_noted = note_exam_end(
-        connection, row, report.message.made_at, report.exam_ended, cleared=report.exam_end_cleared
-    )
+    exam_end_noted = note_exam_end(connection, row, made_at, report.exam_ended, cleared=report.exam_end_cleared)
     if exam_end_noted and worked_out_from_images(connection, row):
         work_out(connection, item_id)
     if report.status is HomeReportStatus.FINAL:
@@ -162,7 +160,8 @@ def _confirm(connection: Connection, row: Row[Any], report: HomeReport, stood: L
     """
     verified = connection.execute(_VERIFIED, {"item": row.id}).one_or_none()
     ours = verified is not None and verified.has_words
-    at = max(stood.at, report.message.made_at) if ours else stood.at
+    moment = now(connection)
+    at = max(stood.at, min(made_at_of(report.message, moment), moment)) if ours else stood.at
     of_another = verified is not None and report.reporter is not None and report.reporter.upper() not in verified.names
     if of_another or (ours and at < row.verified_at):
         _doubt(connection, row, "reported-twice", "the home RIS has a final report of its own beside ours")

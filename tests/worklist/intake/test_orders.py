@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import select, text
 
 from allocation.leases import ClaimSuperseded, release
+from allocation.reports import ReportGiven, file_report
 from tests.conftest import NOW, Database
 from tests.worklist.arrivals import (
     PATIENT,
@@ -41,6 +42,7 @@ from worklist.intake.orders import Message, OrderControl, Outcome
 from worklist.intake.study import Code, PatientAsSent
 from worklist.life import acts as life
 from worklist.local_time import LocalTime
+from worklist.reading import ReportStatus
 from worklist.turnaround.targets import Setting, Urgency
 
 CHANGE, CANCEL = OrderControl.CHANGE, OrderControl.CANCEL
@@ -293,6 +295,22 @@ def test_after_our_own_verified_report_a_later_final_one_at_home_changes_nothing
     assert (the_item(network.app), events_of(network.app), _audited(network)) == before
 
 
+@pytest.mark.parametrize("has_words", [True, False])
+def test_a_final_report_from_a_clock_that_is_ahead_stops_ours_at_no_time_to_come(
+    network: Database, *, has_words: bool
+) -> None:
+    receive_and_complete(network.app, an_object())
+    with network.app.begin() as connection:
+        claim_id = claim_first_reading(connection)
+    with network.owner.begin() as connection:
+        connection.execute(text("UPDATE ris SET host = 'ris.example', port = 1, sends_reports = true"))
+    _report_under(network, claim_id, "words" if has_words else None)
+    assert the_item(network.app).reported_at is None
+    ahead = Message("RIS_A", "RXA", NOW + timedelta(days=400), "wrong clock")
+    assert take(network.app, a_home_report(message=ahead, reported_at=None)) == [Outcome.APPLIED]
+    assert NOW <= the_item(network.app).reported_at < NOW + timedelta(minutes=5)
+
+
 def test_a_final_one_at_home_that_stood_before_ours_stopped_the_clock_then(network: Database) -> None:
     receive_and_complete(network.app, an_object())
     _verify_by_hand(network)
@@ -300,6 +318,14 @@ def test_a_final_one_at_home_that_stood_before_ours_stopped_the_clock_then(netwo
     row = the_item(network.app)
     assert (row.state, row.reported_at) == ("verified", a_home_report(30).message.made_at)
     assert row.reported_source == "home-report"
+
+
+def _report_under(network: Database, claim_id: int, words: str | None) -> None:
+    with network.app.begin() as connection:
+        made = connection.execute(select(claim).where(claim.c.id == claim_id)).one()
+        file_report(
+            connection, "test", made.reporter_id, claim_id, made.token, ReportGiven(ReportStatus.VERIFIED, words)
+        )
 
 
 def _verify_by_hand(network: Database) -> None:
