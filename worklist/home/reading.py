@@ -31,7 +31,7 @@ from worklist.item import ItemState
 from worklist.life.moves import append_item_event, lock_item
 from worklist.local_time import CLOCK_SKEW
 from worklist.log import audit
-from worklist.patients.items import follow, name_nameless
+from worklist.patients.items import follow, name_nameless, note_update
 
 #: How long a lock is believed that nobody renews.
 BELIEVED = timedelta(hours=4)
@@ -65,20 +65,24 @@ def receive_home_reading(connection: Connection, stated: HomeReading) -> Outcome
         assert recorded is not None
         item_id = open_item(connection, trust, recorded.id, stated.accession_number, ItemState.ORDERED)
         note_spoken_of(connection, trust, [stated.accession_number])
-    follow(connection, recorded.settled if recorded else None)
+    others = [one for one in follow(connection, recorded.settled if recorded else None) if one != item_id]
+    actor = f"ris:{stated.message.facility}"
     row = lock_item(connection, item_id)
     if not can_be_patient_of(connection, item_id, stated.patient):
         detail = "PID-3: is not the patient of this accession"
         open_doubt(connection, OF_ANOTHER_PATIENT, trust=trust, item_id=item_id, detail=detail)
         keep(connection, row, "reading", stated)
+        note_update(connection, actor, recorded, others)
         return Outcome.KEPT_OUT
     if recorded is not None:
         row = name_nameless(connection, row, recorded.id)
     if stated.being_read and _is_echo(connection, item_id, stated.message.facility, said_at):
+        note_update(connection, actor, recorded, others)
         return Outcome.KEPT_OUT
     known = connection.execute(select(home_reading).where(home_reading.c.item_id == item_id)).one_or_none()
     # Of two messages of one instant the one that ends it is the newer.
     if known is not None and (known.said_at, not known.being_read) >= (said_at, not stated.being_read):
+        note_update(connection, actor, recorded, others)
         same = (known.said_at, known.being_read) == (said_at, stated.being_read)
         return Outcome.REPEATED if same else Outcome.STALE
     values = {"being_read": stated.being_read, "said_at": said_at, "until": min(said_at, moment) + BELIEVED}
@@ -91,8 +95,8 @@ def receive_home_reading(connection: Connection, stated: HomeReading) -> Outcome
     append_item_event(connection, row, kind, dimensions={"said_at": said_at.isoformat()})
     if stated.being_read and read_at_home_since(connection, item_id) is not None:
         _tell_of_claim(connection, row)
-    actor = f"ris:{stated.message.facility}"
-    audit.append(connection, actor, "read at home" if stated.being_read else "no longer read at home", items=[item_id])
+    act = "read at home" if stated.being_read else "no longer read at home"
+    audit.append(connection, actor, act, items=[item_id, *others])
     return Outcome.APPLIED
 
 

@@ -34,7 +34,7 @@ from worklist.life.moves import append_item_event, lock_item, make_move
 from worklist.life.withdrawal import withdraw_readings
 from worklist.local_time import CLOCK_SKEW, LocalTime
 from worklist.log import audit
-from worklist.patients.items import follow, name_nameless
+from worklist.patients.items import follow, name_nameless, note_update
 
 _MESSAGE_TIME = "MSH-7"
 _RECEIPT = "receipt"
@@ -84,12 +84,14 @@ def receive_home_report(connection: Connection, report: HomeReport) -> Outcome:
         assert recorded is not None
         item_id = open_item(connection, trust, recorded.id, report.accession_number, ItemState.ORDERED)
         note_spoken_of(connection, trust, [report.accession_number])
-    follow(connection, recorded.settled if recorded else None)
+    others = [one for one in follow(connection, recorded.settled if recorded else None) if one != item_id]
+    actor = f"ris:{report.message.facility}"
     hold_cut(connection)
     row = lock_item(connection, item_id)
     if not can_be_patient_of(connection, item_id, report.patient):
         _doubt(connection, row, OF_ANOTHER_PATIENT, "PID-3: is not the patient of this accession")
         keep(connection, row, "report", report)
+        note_update(connection, actor, recorded, others)
         return Outcome.KEPT_OUT
     if recorded is not None:
         row = name_nameless(connection, row, recorded.id)
@@ -102,11 +104,12 @@ def receive_home_report(connection: Connection, report: HomeReport) -> Outcome:
         outcome = _note(connection, row, report)
     if outcome is Outcome.APPLIED:
         work_out_after_pause(connection, item_id)
-    actor = f"ris:{report.message.facility}"
     if exam_end_noted:
-        audit.append(connection, actor, "exam end stated", items=[item_id])
+        audit.append(connection, actor, "exam end stated", items=[item_id, *others])
     if outcome is Outcome.APPLIED:
-        audit.append(connection, actor, f"home report {report.status.value}", items=[item_id])
+        audit.append(connection, actor, f"home report {report.status.value}", items=[item_id, *others])
+    elif not exam_end_noted:
+        note_update(connection, actor, recorded, others)
     return outcome
 
 

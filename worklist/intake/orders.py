@@ -45,7 +45,7 @@ from worklist.life.moves import append_item_event, lock_item, make_move
 from worklist.life.withdrawal import withdraw_readings
 from worklist.local_time import LONDON
 from worklist.log import audit
-from worklist.patients.items import follow, give_item
+from worklist.patients.items import follow, give_item, note_update
 
 __all__ = ["Message", "Order", "OrderControl", "Outcome", "made_at_of", "outcome_of", "receive_order"]
 
@@ -85,6 +85,7 @@ def receive_order(connection: Connection, order: Order) -> Outcome:
     if locked.state in REPORTED and not can_be_patient_of(connection, item_id, order.patient):
         note_reuse(connection, trust, item_id)
         keep(connection, locked, "order", order)
+        note_update(connection, f"ris:{message.facility}", recorded, others)
         return Outcome.KEPT_OUT
     news = stated != known
     if news:

@@ -17,10 +17,11 @@ from worklist.doubts import close_doubt, hold_doubt_open
 from worklist.intake.completion import open_while_arriving
 from worklist.intake.item_doubts import settle_two_patients
 from worklist.intake.item_writing import write_facts
-from worklist.intake.patients import drop_nameless
+from worklist.intake.patients import Recorded, drop_nameless
 from worklist.intake.working_out import hold_cut, offer_first_reading
 from worklist.item import UNREPORTED, ItemState
 from worklist.life.moves import append_item_event
+from worklist.log import audit
 from worklist.patients.records import Settled
 from worklist.patients.stating import states_otherwise
 from worklist.relevant_priors import ask_for_what_came_later
@@ -105,6 +106,15 @@ def follow(connection: Connection, settled: Settled | None) -> list[int]:
     if settled.shown_otherwise:
         settle_shown(connection, settled.shown_otherwise)
     return waiting
+
+
+def note_update(connection: Connection, actor: str, recorded: Recorded | None, items: Collection[int]) -> None:
+    """Append the audit entry of a message that changed nothing but what is known of a patient, if it did.
+
+    `items` are those that were worked out anew for it. The audit is taken last.
+    """
+    if recorded is not None and recorded.settled is not None:
+        audit.append(connection, actor, "patient update", items=items)
 
 
 def work_out_again(connection: Connection, rows: Sequence[Row[Any]]) -> None:

@@ -290,9 +290,31 @@ def test_a_preliminary_report_at_home_is_written_down_once_and_changes_nothing(n
 def test_after_our_own_verified_report_a_later_final_one_at_home_changes_nothing(network: Database) -> None:
     receive_and_complete(network.app, an_object())
     _verify_by_hand(network)
-    before = (the_item(network.app), events_of(network.app), _audited(network))
+    before = (the_item(network.app), events_of(network.app))
     assert take(network.app, a_home_report(75)) == [Outcome.KEPT_OUT]
-    assert (the_item(network.app), events_of(network.app), _audited(network)) == before
+    assert (the_item(network.app), events_of(network.app)) == before
+    assert _audited(network) == [("ris:RIS_A", "patient update")]  # whom the images named, the RIS has stated now
+
+
+def test_what_a_message_that_ends_nothing_changes_of_a_patient_is_audited_with_the_work_that_follows_it(
+    network: Database,
+) -> None:
+    take(network.app, a_home_report(30))
+    receive_and_complete(network.app, an_object(study=2, accession_number="000124"))
+    born = replace(PATIENT, birth_date=date(2020, 1, 2))
+    other = replace(PATIENT, identifier="H999", nhs_number="9990000026")
+    said = len(_audited(network))
+    assert take(
+        network.app,
+        a_home_report(40, patient=born),
+        a_home_report(50, HomeReportStatus.PRELIMINARY, patient=other),
+        an_order(60, patient=replace(other, family_name="Other")),
+    ) == [Outcome.REPEATED, Outcome.KEPT_OUT, Outcome.KEPT_OUT]
+    assert _audited(network)[said:] == [("ris:RIS_A", "patient update")] * 3
+    with network.app.connect() as connection:
+        worked_out = connection.scalars(text("SELECT items FROM audit.entry WHERE action = 'patient update'")).all()
+        waiting = connection.scalar(text("SELECT id FROM item WHERE state = 'ready'"))
+    assert [waiting] in worked_out
 
 
 @pytest.mark.parametrize("has_words", [True, False])
