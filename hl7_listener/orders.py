@@ -35,6 +35,15 @@ from worklist.intake.study import Code
 from worklist.turnaround.targets import Setting, Urgency
 
 _CLINICAL_QUESTION_LENGTH = 4000
+#: Of several exams of an accession what the first says that says it at all.
+_OF_ALL = (
+    "setting",
+    "clinical_question",
+    "placer_order_number",
+    "study_instance_uid",
+    "requester",
+    "call_back",
+)
 #: What is said in words that a dialect knows.
 _IN_WORDS = ("setting", "urgency")
 _UID = re.compile(r"(?=.{1,64}$)[0-9]+(\.[0-9]+)*")
@@ -178,8 +187,12 @@ def _together(known: Order, other: Order) -> Order:
         other,
     ]
     leading = standing[0]
+    stated = {
+        name: next((value for one in standing if (value := getattr(one, name)) is not None), None) for name in _OF_ALL
+    }
     together = replace(
         leading,
+        **stated,
         exams=tuple(dict.fromkeys(exam for one in standing for exam in one.exams)),
         urgency=min(
             (one.urgency for one in standing if one.urgency is not None), key=list(Urgency).index, default=None

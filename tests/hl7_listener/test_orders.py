@@ -80,6 +80,19 @@ def test_several_orders_of_one_accession_are_its_exams() -> None:
     assert [exam.value for exam in one.exams] == ["XCHES", "XHANL"]
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_what_one_of_several_exams_alone_says_is_said_of_the_accession(*, whole: bool) -> None:
+    other = ["OBR", "2", "P78", "", "XHANL^XR Hand Lt^NICIP", *[""] * 27]
+    other[16], other[31] = "^Marsh^Jo", "^? fracture"
+    chest = ["OBR", "1", "P77", "", "XCHES^XR Chest^NICIP", *[""] * 27]
+    cleared = [*chest[:16], '""', *chest[17:31], '""']
+    for obr in (chest, cleared):
+        more = f"ORC|NW|P78|000123\r{'|'.join(other)}"
+        [one] = read(order(obr="|".join(obr), more=more), orders_are_whole=whole)
+        assert (one.clinical_question, one.requester) == ("? fracture", "Jo Marsh")
+        assert not one.cleared & {"clinical_question", "requester"}
+
+
 def test_orders_of_several_accessions_come_apart() -> None:
     found = read(order(accession="B2", more="ORC|CA|P78|A1\rOBR|2|P78||XHANL^XR Hand Lt^NICIP"))
     assert [(one.accession_number, one.control) for one in found] == [
