@@ -17,7 +17,8 @@ from worklist.home.told import OF_REPORTS, Notice
 _FIRST_SECONDS, _LAST_SECONDS = 5.0, 300.0
 #: A notice is of use while it is fresh; a report is kept in line until somebody must look at the RIS.
 _ATTEMPTS_OF_REPORTS, _ATTEMPTS_OF_LOCKS = 24, 5
-_CODE = re.compile(r"^[A-Za-z0-9]{1,10}$")
+#: A segment, or a number in one; an error code, as `207` or `E101`. Whatever else stands there may be a value.
+_PLACE, _CODE = re.compile(r"[A-Z][A-Z0-9]{2}|\d{1,3}"), re.compile(r"[A-Z]{0,4}\d{1,5}")
 
 
 class Verdict(StrEnum):
@@ -90,9 +91,9 @@ def _error_codes(segments: list[list[str]], component: str) -> list[str]:
     if found is None:
         return []
     fields = [*found, "", "", "", ""]
-    where = [part for part in fields[2].split(component) if _CODE.match(part)][:3]
-    code = [part for part in fields[3].split(component)[:1] if _CODE.match(part)]
+    where = [part for part in fields[2].split(component) if _PLACE.fullmatch(part)][:3]
+    code = [part for part in fields[3].split(component)[:1] if _CODE.fullmatch(part)]
     if where or code:
         return ["-".join(where), *code] if where else code
-    old = [part for part in fields[1].split(component)[:3] if _CODE.match(part)]
+    old = [part for part in fields[1].split(component)[:3] if _PLACE.fullmatch(part)]
     return ["-".join(old)] if old else []

@@ -51,6 +51,9 @@ def test_of_a_refusal_the_codes_are_kept_and_never_its_words() -> None:
     )
     assert read("MSA|AR|c0ffee", "ERR|PID^1^3^101&Tilda&HL70357") == (NEVER, "AR PID-1-3")
     assert read("MSA|AR|c0ffee", "ERR||Tilda Test|no such thing at all|E") == (NEVER, "AR")
+    assert read("MSA|AR|c0ffee", "ERR|9990000018^Tilda") == (NEVER, "AR")
+    assert read("MSA|AR|c0ffee", "ERR||PID^1^3^9990000018|Test|E") == (NEVER, "AR PID-1-3")
+    assert read("MSA|AR|c0ffee", "ERR||9990000018|9990000018|E") == (NEVER, "AR")
 
 
 def test_a_message_that_is_not_taken_is_sent_again_after_ever_longer_pauses() -> None:
