@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from hl7_listener.dialect import Dialect
 from hl7_listener.fault import Condition, MessageFault
@@ -187,7 +188,7 @@ def _together(known: Order, other: Order) -> Order:
         other,
     ]
     leading = standing[0]
-    stated = {
+    stated: dict[str, Any] = {
         name: next((value for one in standing if (value := getattr(one, name)) is not None), None) for name in _OF_ALL
     }
     together = replace(

@@ -35,6 +35,9 @@ log = structlog.get_logger(__name__)
 def keep(connection: Connection, row: Row[Any], kind: str, fact: Any) -> None:
     """Keep what a message says of a locked item, once; the transaction sees the trust's identities (`view_as`)."""
     said = _adapter(type(fact)).dump_python(fact, mode="json")
+    for part in (said, said["patient"]):
+        if "cleared" in part:  # a set, which each process gives in an order of its own
+            part["cleared"] = sorted(part["cleared"])
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).digest()[:16]
     connection.execute(
         insert(kept_message)

@@ -108,7 +108,7 @@ def follow(connection: Connection, settled: Settled | None) -> list[int]:
     return waiting
 
 
-def note_update(connection: Connection, actor: str, recorded: Recorded | None, items: Collection[int]) -> None:
+def note_update(connection: Connection, actor: str, recorded: Recorded | None, items: Sequence[int]) -> None:
     """Append the audit entry of a message that changed nothing but what is known of a patient, if it did.
 
     `items` are those that were worked out anew for it. The audit is taken last.

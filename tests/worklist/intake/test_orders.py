@@ -370,6 +370,27 @@ def test_a_report_for_another_patient_ends_nothing(network: Database) -> None:
     assert doubts_of(network.app) == {"home-report-of-another-patient"}
 
 
+class _Word(str):
+    """A word whose place in a set its length says, one way or the other: each process has an order of its own."""
+
+    def __new__(cls, word: str, way: int) -> _Word:
+        made = super().__new__(cls, word)
+        made.place = way * len(word)  # type: ignore[attr-defined]
+        return made
+
+    def __hash__(self) -> int:
+        return int(self.place)  # type: ignore[attr-defined]
+
+
+def test_a_message_of_another_patient_is_kept_once_whichever_process_takes_it(network: Database) -> None:
+    take(network.app, a_home_report(10))
+    other = replace(PATIENT, identifier="H999", nhs_number="9990000026")
+    for way in (1, -1):
+        cleared = frozenset(_Word(word, way) for word in ("setting", "requester", "clinical_question"))
+        assert take(network.app, an_order(20, patient=other, cleared=cleared)) == [Outcome.KEPT_OUT]
+    assert network.count("SELECT count(*) FROM kept_message") == 1
+
+
 def test_a_withdrawn_home_report_is_put_before_a_person(network: Database) -> None:
     take(network.app, a_home_report(), a_home_report(40, HomeReportStatus.WITHDRAWN))
     assert the_item(network.app).state == "reported_elsewhere"
