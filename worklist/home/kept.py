@@ -22,6 +22,7 @@ from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.kept import kept_message
 from worklist.doubts import close_doubts
 from worklist.intake.order import Outcome
+from worklist.intake.patients import can_be_patient_of
 
 #: Of each kind of message: its type, and the use case that takes it.
 Takers = Mapping[str, tuple[type[Any], Callable[[Connection, Any], Outcome]]]
@@ -82,8 +83,11 @@ def _take(connection: Connection, trust: str, number: int, takers: Takers) -> bo
     view_as(connection, Viewer(trust=trust))
     row = connection.execute(select(kept_message).where(kept_message.c.id == number)).one()
     kind, act = takers[row.kind]
-    is_taken = act(connection, _adapter(kind).validate_python(row.fact)) is not Outcome.KEPT_OUT
+    fact = _adapter(kind).validate_python(row.fact)
+    outcome = act(connection, fact)
     view_as(connection, Viewer(trust=trust))
+    # one that ends nothing because our own report stands has been heard all the same
+    is_taken = outcome is not Outcome.KEPT_OUT or can_be_patient_of(connection, row.item_id, fact.patient)
     _note(connection, number, due=False, **({"taken_at": func.radpool_now()} if is_taken else {}))
     others = select(kept_message.c.id).where(kept_message.c.item_id == row.item_id, kept_message.c.taken_at.is_(None))
     if is_taken and connection.scalar(others.limit(1)) is None:

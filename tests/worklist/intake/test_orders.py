@@ -15,6 +15,7 @@ from sqlalchemy import select, text
 
 from allocation.leases import ClaimSuperseded, release
 from allocation.reports import ReportGiven, file_report
+from hl7_listener.kept import take_kept
 from tests.conftest import NOW, Database
 from tests.worklist.arrivals import (
     PATIENT,
@@ -42,6 +43,8 @@ from worklist.intake.orders import Message, OrderControl, Outcome
 from worklist.intake.study import Code, PatientAsSent
 from worklist.life import acts as life
 from worklist.local_time import LocalTime
+from worklist.patients.merges import Merge, receive_merges
+from worklist.patients.merging import Kind
 from worklist.reading import ReportStatus
 from worklist.turnaround.targets import Setting, Urgency
 
@@ -389,6 +392,19 @@ def test_a_message_of_another_patient_is_kept_once_whichever_process_takes_it(ne
         cleared = frozenset(_Word(word, way) for word in ("setting", "requester", "clinical_question"))
         assert take(network.app, an_order(20, patient=other, cleared=cleared)) == [Outcome.KEPT_OUT]
     assert network.count("SELECT count(*) FROM kept_message") == 1
+
+
+def test_a_report_that_ended_nothing_is_no_doubt_any_more_once_it_is_of_the_item_s_patient(network: Database) -> None:
+    receive_and_complete(network.app, an_object())
+    _verify_by_hand(network)
+    other = replace(PATIENT, identifier="H999", nhs_number="9990000026")
+    assert take(network.app, a_home_report(75, patient=other)) == [Outcome.KEPT_OUT]
+    said = Message("RIS_A", "RXA", NOW, "A40")
+    with network.app.begin() as connection:
+        receive_merges(connection, [Merge(said, Kind.MERGE, PATIENT, (("RXA", "H999"),))])
+    take_kept(network.app)
+    assert "home-report-of-another-patient" not in doubts_of(network.app)
+    assert network.count("SELECT count(*) FROM kept_message WHERE taken_at IS NULL") == 0
 
 
 def test_a_withdrawn_home_report_is_put_before_a_person(network: Database) -> None:
