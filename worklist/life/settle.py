@@ -110,7 +110,7 @@ def give_accession(connection: Connection, actor: str, item_id: int, accession_n
     ------
     UnknownItem, AccessionTaken, ForbiddenMove
         If there is no such item, the number is that of an item that is no waiting order of this
-        patient, or the item has a number.
+        patient, or the item has a number or is cancelled.
     """
     trust = connection.scalar(select(item.c.trust_ods).where(item.c.id == item_id))
     if trust is None:
@@ -121,7 +121,8 @@ def give_accession(connection: Connection, actor: str, item_id: int, accession_n
     other = item_of_accession(connection, trust, accession_number)
     rows = {one: lock_item(connection, one) for one in sorted({item_id, other or item_id})}
     named = select(order_identity.c.accession_number).where(order_identity.c.item_id == item_id)
-    if connection.scalar(named) is not None:
+    # a number of cancelled work would hide what comes under it
+    if connection.scalar(named) is not None or rows[item_id].state == ItemState.CANCELLED:
         raise ForbiddenMove(ItemState(rows[item_id].state), Move.DOUBT_SETTLED)
     if other is None:
         _name(connection, actor, rows[item_id], accession_number)

@@ -12,6 +12,8 @@ from tests.worklist.arrivals import PATIENT, an_object, an_order, receive, take
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.work import item, item_exam, order_identity, patient, reading, worklist_exception
 from worklist.intake.completion import complete_quiet_studies
+from worklist.item import ForbiddenMove
+from worklist.life import acts as life
 from worklist.life.settle import AccessionTaken, UnknownExam, classify, give_accession
 
 
@@ -46,6 +48,19 @@ def test_images_that_are_given_the_number_of_a_waiting_order_become_that_item_s(
     assert items(network) == {ordered: "ready", images: "cancelled"}
     assert readings(network, ordered) == ["open"]
     assert set(readings(network, images)) <= {"withdrawn"}
+
+
+def test_cancelled_work_is_given_no_number_under_which_images_would_be_hidden(network: Database) -> None:
+    receive(network.app, an_object(accession_number=None))
+    complete_quiet_studies(network.app)
+    (held,) = items(network)
+    with network.app.begin() as connection:
+        life.cancel(connection, "pacs", held, "test-images")
+    with network.app.begin() as connection, pytest.raises(ForbiddenMove):
+        give_accession(connection, "pacs", held, "000777")
+    receive(network.app, an_object(2, study=2, accession_number="000777"))
+    complete_quiet_studies(network.app)
+    assert sorted(items(network).values()) == ["cancelled", "ready"]
 
 
 def test_the_number_of_work_that_has_images_is_taken(network: Database) -> None:
