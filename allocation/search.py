@@ -60,7 +60,8 @@ def best_reading(
             picked = look(connection, search, reporter, asked, moment, refused)
             if picked is not None:
                 return picked, (why,)
-        if not index_new_profiles(connection):
+        refused.let_go()
+        if not index_new_profiles(connection):  # which may wait for who holds the index and wants those readings
             return None
         refused.mark()
     return None

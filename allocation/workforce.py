@@ -165,7 +165,7 @@ def index_new_profiles(connection: Connection) -> int:
     """Index the profiles that are not indexed yet, and give how many there were."""
     if not connection.scalar(select(_UNINDEXED.exists())):
         return 0
-    _lock_index(connection)  # what is read from here on, no other writer of the index changes
+    hold_index(connection)  # what is read from here on, no other writer of the index changes
     waiting = connection.execute(_UNINDEXED).all()
     if waiting:
         _index(connection, load_reporters(connection), waiting)
@@ -178,7 +178,7 @@ def reindex_reporters(connection: Connection, ids: Sequence[int]) -> None:
 
     Takes the lock on the index; whoever locks reporters FOR UPDATE as well takes that first.
     """
-    _lock_index(connection)
+    hold_index(connection)
     connection.execute(delete(reporter_profile).where(reporter_profile.c.reporter_id.in_(ids)))
     connection.execute(delete(reporter_trust).where(reporter_trust.c.reporter_id.in_(ids)))
     connection.execute(delete(reporter_indexed).where(reporter_indexed.c.reporter_id.in_(ids)))
@@ -201,7 +201,7 @@ def reindex_reporters(connection: Connection, ids: Sequence[int]) -> None:
 
 def rebuild_index(connection: Connection) -> None:
     """Make the whole index anew from reporters and profiles; for after the configuration changed."""
-    _lock_index(connection)
+    hold_index(connection)
     connection.execute(delete(profile_indexed))
     connection.execute(insert(profile_indexed).from_select(["profile_id"], select(profile.c.id)))
     reindex_reporters(connection, connection.scalars(select(reporter.c.id)).all())
@@ -211,7 +211,11 @@ def rebuild_index(connection: Connection) -> None:
 INDEX_LOCK = 7223006
 
 
-def _lock_index(connection: Connection) -> None:
+def hold_index(connection: Connection) -> None:
+    """Keep others from writing the index until the transaction ends; taken after reporters and before any item.
+
+    A claim that has written the index may wait for an item: in the other order both would wait.
+    """
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": INDEX_LOCK})
 
 

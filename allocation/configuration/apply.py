@@ -22,7 +22,7 @@ from allocation.configuration.rows import put_rows, words
 from allocation.configuration.sources import Source
 from allocation.configuration.standing import add_rate_cards, add_scopes
 from allocation.exam_catalogue.words import NOT_IONISING
-from allocation.workforce import rebuild_index
+from allocation.workforce import hold_index, rebuild_index
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.alerts import alert_timer
 from worklist.db.tables.catalogue import minutes_modifier, minutes_rule
@@ -67,6 +67,7 @@ def apply(connection: Connection, read: ReadNetwork, *, by: str) -> Applied:
         put_reporter(connection, row)
     _refuse(put_sessions(connection, read))
     _record(connection, read, by)
+    hold_index(connection)  # before the items, as those who claim do
     reprofiled = recut(connection)
     if network.trust or network.source:
         note_contested(connection)

@@ -27,7 +27,7 @@ from allocation.exam_catalogue.changes import (
     retires_too_much,
 )
 from allocation.exam_catalogue.file import CatalogueFile, CatalogueRow
-from allocation.workforce import rebuild_index
+from allocation.workforce import hold_index, rebuild_index
 from worklist.db.tables.catalogue import exam_release
 from worklist.db.tables.network import exam, trust
 from worklist.exams.codes import ALWAYS, AliasKind, normal
@@ -110,6 +110,7 @@ def import_release(
     valid_from = ALWAYS if first else release.released_on
     _write(connection, changes, release, release_id, valid_from, on_written)
     words = _state_words(connection, file.rows, standing, release, by, on_written)
+    hold_index(connection)  # before the items, as those who claim do
     reprofiled = recut(connection)
     rebuild_index(connection)
     noted = ask_to_work_out_unmapped(connection, "catalogue")

@@ -14,7 +14,7 @@ from allocation.claims import NotEligible, NotFree, Wish, claim_reading
 from allocation.leases import return_lapsed
 from allocation.reports import file_report
 from allocation.scope import Level
-from allocation.workforce import rebuild_index
+from allocation.workforce import hold_index, rebuild_index
 from tests.allocation.claims.claiming import (
     LEASE,
     VERIFIED,
@@ -23,6 +23,7 @@ from tests.allocation.claims.claiming import (
     claimed_by,
     let_pass,
 )
+from tests.allocation.configuration.applying import HAND_SCOPE, apply_text
 from tests.builders import arrive, multiply, reporter_id, wait_until_somebody_waits
 from tests.conftest import Database
 
@@ -180,3 +181,16 @@ class TestTheIndexInTime:
             assert claiming.result(timeout=60) is None
         with network.app.connect() as connection:
             assert not connection.scalar(text("SELECT count(*) FROM reporter_trust WHERE ionising"))
+
+    def test_an_import_that_waits_for_the_index_holds_no_item_that_a_claim_could_wait_for(
+        self, network: Database
+    ) -> None:
+        """Who claims may hold the index and wait for an item: in the other order each would wait for the other."""
+        arrive(network)
+        with ThreadPoolExecutor(1) as pool, network.app.connect() as claiming:
+            hold_index(claiming)
+            importing = pool.submit(apply_text, network, HAND_SCOPE)
+            wait_until_somebody_waits(network)
+            assert claiming.scalar(text("SELECT count(*) FROM (SELECT id FROM item FOR UPDATE NOWAIT) i")) == 1
+            claiming.rollback()
+            assert importing.result(timeout=60).reprofiled == 1
