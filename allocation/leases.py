@@ -13,7 +13,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.claims import claim, item_exclusion
+from worklist.db.tables.life import item_act
 from worklist.db.tables.work import item, reading
 from worklist.intake.working_out import hold_cut, reconsider
 from worklist.item import ItemState, Move
@@ -138,7 +140,7 @@ def skip(
 ) -> None:
     """Decline a reading with a reason; it is not handed to this reporter again and keeps its place.
 
-    `note` is kept with the claim alone: free words stay out of events and audit.
+    `note` stands with the item's acts alone, under row-level security: free words stay out of claims and events.
 
     Raises
     ------
@@ -149,11 +151,14 @@ def skip(
     held = _live(connection, reporter_id, claim_id, token)
     conflict = reason is SkipReason.CONFLICT_OF_INTEREST
     _exclude(connection, held, "conflict-of-interest" if conflict else "skipped")
-    _give_back(connection, actor, held, ClaimEnd.SKIPPED, reason.value, note)
+    _give_back(connection, actor, held, ClaimEnd.SKIPPED, reason.value)
+    _note(connection, actor, held, "skip", reason.value, note)
 
 
 def refer(connection: Connection, actor: str, reporter_id: int, claim_id: int, token: int, note: str) -> None:
     """Refer a reading on to a radiologist; it keeps its place and this reporter is not blamed.
+
+    `note` tells the radiologist why, among the item's acts.
 
     Raises
     ------
@@ -164,7 +169,8 @@ def refer(connection: Connection, actor: str, reporter_id: int, claim_id: int, t
     held = _live(connection, reporter_id, claim_id, token)
     connection.execute(update(reading).where(reading.c.id == held.reading.id).values(for_radiologist=True))
     _exclude(connection, held, "referred")
-    _give_back(connection, actor, held, ClaimEnd.REFERRED, "to-radiologist", note)
+    _give_back(connection, actor, held, ClaimEnd.REFERRED, "to-radiologist")
+    _note(connection, actor, held, "refer", "to-radiologist", note)
 
 
 def return_lapsed(engine: Engine, *, limit: int = 200) -> int:
@@ -212,8 +218,14 @@ def _live(connection: Connection, reporter_id: int, claim_id: int, token: int) -
     return held
 
 
-def _give_back(connection: Connection, actor: str, held: Held, end: ClaimEnd, reason: str = "", note: str = "") -> None:
-    end_claim(connection, held.claim.id, end, ": ".join(part for part in (reason, note) if part))
+def _note(connection: Connection, actor: str, held: Held, act: str, reason: str, note: str) -> None:
+    view_as(connection, Viewer(trust=held.item.trust_ods))
+    values = {"act": act, "actor": actor, "reason": reason, "note": note or None}
+    connection.execute(insert(item_act).values(item_id=held.item.id, trust_ods=held.item.trust_ods, **values))
+
+
+def _give_back(connection: Connection, actor: str, held: Held, end: ClaimEnd, reason: str = "") -> None:
+    end_claim(connection, held.claim.id, end, reason)
     connection.execute(update(reading).where(reading.c.id == held.reading.id).values(free_from=func.radpool_now()))
     dimensions = {**_who(held), "why": end.value, "reason": reason}
     if held.item.state == ItemState.IN_PROGRESS and not _being_read(connection, held.item.id):

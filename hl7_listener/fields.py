@@ -100,7 +100,8 @@ def exam_ended(group: Group, dialect: Dialect, message: Message, received_at: da
     """Give when the examination ended; a time later than the message was made is a plan, and no end."""
     stated = (instant(group, field, received_at) for field in dialect.exam_ended_fields)
     known = next((one for one in stated if one is not None), None)
-    return known if known is not None and known.at <= message.made_at + CLOCK_SKEW else None
+    made_at = min(message.made_at, received_at + CLOCK_SKEW)  # a clock that is far ahead says nothing of the end
+    return known if known is not None and known.at <= made_at + CLOCK_SKEW else None
 
 
 def needed_by(group: Group, dialect: Dialect, received_at: datetime, faults: Faults) -> LocalTime | None:

@@ -12,6 +12,7 @@ from sqlalchemy import Row, text
 from allocation.home_finals import take_home_report
 from allocation.pay.ledger import CONSUMER, post, verify_ledger
 from allocation.pay.statements import held
+from allocation.reports import file_report
 from hl7_listener.delivery.courier import follow
 from tests.allocation.claims.claiming import LEASE, VERIFIED, claim_as, claimed_by, let_pass, report
 from tests.allocation.pay.earning import INSOURCED
@@ -177,6 +178,17 @@ class TestOfWhatWasRecalled:
         assert hear(claimed, final("hart")) is Outcome.KEPT_OUT
         assert the_only(claimed, "item").reported_at == amended_at > STOOD_AT
 
+    def test_a_report_that_does_not_say_when_it_stood_may_be_the_recalled_one_and_a_person_looks(
+        self, claimed: Database
+    ) -> None:
+        hear(claimed, final("hart"))
+        _recall(claimed)
+        let_pass(claimed, 3600)
+        again = Message("RIS_A", "RXA", datetime(2026, 6, 10, 11, 5, tzinfo=UTC), "R9")
+        assert hear(claimed, final("hart", message=again, reported_at=None)) is Outcome.KEPT_OUT
+        assert the_only(claimed, "item").state == "recalled"
+        assert _open(claimed) == {"home-report-after-recall"}
+
 
 class TestOfSomebodyElse:
     """It stands; the holder's claim ends, a person looks, and their pay is held."""
@@ -199,6 +211,17 @@ class TestOfSomebodyElse:
         hear(claimed, final("reed"))
         assert the_only(claimed, "item").state == "verified"
         assert _open(claimed) == {"reported-twice"}
+
+    def test_a_ris_whose_clock_is_a_little_slow_has_the_report_that_we_sent_it(self, claimed: Database) -> None:
+        made = the_only(claimed, "claim")
+        with claimed.app.begin() as connection:
+            file_report(connection, "hart", made.reporter_id, made.id, made.token, VERIFIED)
+        stood = LocalTime("202606101059", "Europe/London", 0, "OBR-22", datetime(2026, 6, 10, 9, 59, tzinfo=UTC))
+        slow = Message("RIS_A", "RXA", datetime(2026, 6, 10, 9, 59, 30, tzinfo=UTC), "R8")
+        hear(claimed, final("hart", message=slow, reported_at=stood))
+        row = the_only(claimed, "item")
+        assert row.reported_at >= row.verified_at
+        assert _open(claimed) == set()
 
 
 def _recall(database: Database) -> None:

@@ -16,7 +16,7 @@ import structlog
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, Engine, Row, func, select, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.kept import kept_message
@@ -64,6 +64,8 @@ def take_due(engine: Engine, trusts: Collection[str], takers: Takers, *, limit: 
                     taken += _take(connection, trust, number, takers)
             except (OperationalError, InterfaceError):
                 raise  # the database's fault, not the message's
+            except IntegrityError as error:  # somebody wrote the same just now: it stays due
+                log.warning("kept message not taken yet", kept=number, error=type(error).__name__)
             except Exception as error:
                 log.error("kept message not taken", kept=number, error=type(error).__name__)
                 with engine.begin() as connection:

@@ -116,6 +116,9 @@ def receive_home_report(connection: Connection, report: HomeReport) -> Outcome:
 def _end_work_here(connection: Connection, row: Row[Any], report: HomeReport) -> Outcome:
     stood = stood_at(report, now(connection))
     if was_recalled_since(connection, row.id, stood):
+        if not _says_when(stood) and row.reported_at is None:
+            detail = "OBR-22: missing: it may be the report that was recalled"
+            _doubt(connection, row, "home-report-after-recall", detail)
         return Outcome.KEPT_OUT
     if row.state in (ItemState.VERIFIED, ItemState.ADDENDUM):
         return _confirm(connection, row, report, stood)
@@ -150,10 +153,18 @@ def _end_work_here(connection: Connection, row: Row[Any], report: HomeReport) ->
 
 
 def was_recalled_since(connection: Connection, item_id: int, stood: LocalTime) -> bool:
-    """Whether what the home RIS reports is what was recalled here: it stood before the recall, so it says no more."""
+    """Whether what the home RIS reports is what was recalled here: it stood before the recall, so it says no more.
+
+    A report that does not say when it stood may be the recalled one sent again.
+    """
     recalled = select(report_table.c.recalled_at).where(report_table.c.item_id == item_id)
     latest = connection.scalar(recalled.order_by(report_table.c.recalled_at.desc().nulls_last()).limit(1))
-    return latest is not None and stood.at <= latest
+    return latest is not None and (stood.at <= latest or not _says_when(stood))
+
+
+def _says_when(stood: LocalTime) -> bool:
+    """Whether it is the report that says when it stood, and not its message."""
+    return stood.source not in (_MESSAGE_TIME, _RECEIPT)
 
 
 def _confirm(connection: Connection, row: Row[Any], report: HomeReport, stood: LocalTime) -> Outcome:
@@ -166,6 +177,8 @@ def _confirm(connection: Connection, row: Row[Any], report: HomeReport, stood: L
     moment = now(connection)
     at = max(stood.at, min(made_at_of(report.message, moment), moment)) if ours else stood.at
     of_another = verified is not None and report.reporter is not None and report.reporter.upper() not in verified.names
+    if ours and row.verified_at - CLOCK_SKEW <= at < row.verified_at:
+        at = row.verified_at  # its clock is a little slow
     if of_another or (ours and at < row.verified_at):
         _doubt(connection, row, "reported-twice", "the home RIS has a final report of its own beside ours")
     actor = f"ris:{report.message.facility}"

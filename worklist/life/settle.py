@@ -93,7 +93,8 @@ def classify(connection: Connection, actor: str, item_id: int, exam_codes: Seque
     ).one_or_none()
     as_sent = (sent.code, sent.description, PERSON, sent.scheme) if sent else (None, None, PERSON)
     write_exams(connection, row, [MappedExam(known[code], *as_sent) for code in exam_codes])
-    work_out(connection, item_id)
+    if row.state not in (ItemState.ORDERED, ItemState.ARRIVING):  # no clock runs before its images are here
+        work_out(connection, item_id)
     append_item_event(
         connection, lock_item(connection, item_id), "item.classified", dimensions={"exams": list(exam_codes)}
     )

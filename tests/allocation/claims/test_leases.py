@@ -23,6 +23,7 @@ from tests.allocation.claims.claiming import (
 )
 from tests.builders import arrive, reporter_id
 from tests.conftest import Database
+from worklist.life.history import read_acts
 from worklist.reading import Purpose
 
 
@@ -171,6 +172,17 @@ class TestGivingBack:
         with pytest.raises(NotEligible, match="radiologist"):
             claim_as(network, reporter_id(network, "hart"), item_id=item)
         assert claimed_by(network, "reed").item_id == item
+
+    def test_why_it_was_referred_is_told_among_the_item_s_acts_and_not_with_the_claim(self, network: Database) -> None:
+        item = arrive(network)
+        made = claimed_by(network, "hart")
+        do(network, "refer", "hart", made)
+        with network.app.begin() as connection:
+            [told] = read_acts(connection, item, with_notes=True)
+        assert (told.act, told.by, told.reason, told.note) == ("refer", "hart", "to-radiologist", "please")
+        with network.owner.connect() as connection:
+            kept = connection.execute(text("SELECT end_detail FROM claim WHERE id = :id"), {"id": made.claim_id})
+            assert kept.scalar() == "to-radiologist"
 
     def test_what_was_given_back_can_neither_be_given_back_again_nor_renewed(self, network: Database) -> None:
         arrive(network)

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.conftest import Database
-from tests.worklist.arrivals import PATIENT, an_object, an_order, receive, take
+from tests.worklist.arrivals import PATIENT, an_object, an_order, readings_of, receive, take, the_item
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.work import item, item_exam, order_identity, patient, reading, worklist_exception
 from worklist.intake.completion import complete_quiet_studies
@@ -91,6 +91,16 @@ def test_a_classified_item_has_the_exam_and_no_doubt(network: Database) -> None:
         assert connection.scalars(select(item_exam.c.exam_code)).all() == ["XCHES"]
         open_kinds = select(worklist_exception.c.kind).where(worklist_exception.c.closed_at.is_(None))
         assert connection.scalars(open_kinds).all() == []
+
+
+def test_an_order_that_is_classified_before_its_images_has_no_clock_yet(network: Database) -> None:
+    take(network.app, an_order())
+    (one,) = items(network)
+    with network.app.begin() as connection:
+        classify(connection, "duty", one, ["XCHES"])
+    row = the_item(network.app)
+    assert (row.state, row.due_at, row.clock_start_at) == ("ordered", None, None)
+    assert readings_of(network.app) == []
 
 
 def test_a_code_that_the_catalogue_does_not_have_classifies_nothing(network: Database) -> None:
