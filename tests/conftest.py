@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import Connection, Dialect, Engine, text
+from sqlalchemy.util import LRUCache
 
 from allocation.configuration.apply import apply
 from allocation.configuration.read import read_files
@@ -40,7 +41,7 @@ _numbers = itertools.count(1)
 #: The file system in memory that Linux has, and the bytes that the files of a test run may take.
 _MEMORY, _ROOM = Path("/dev/shm"), 8 * 2**30
 #: Statements as SQL: compiled once for all databases of a test process.
-_compiled: dict[Any, Any] = {}
+_compiled: LRUCache[Any, Any] = LRUCache(1000)
 _dialects: list[Dialect] = []
 
 
