@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -53,10 +54,19 @@ def test_claims_tells_rate_latency_and_what_the_audit_costs() -> None:
 def test_hl7_tells_how_many_orders_are_accepted_and_how_soon_a_study_reported_at_home_is_gone() -> None:
     done = run("hl7", "--small")
     rows = {row["id"]: row for row in last_line(done)["rows"]}
-    assert set(rows) == {"hl7.accepted", "hl7.accepted.peer", "hl7.answer.p50", "hl7.answer.p99", "hl7.closed.p99"}
+    assert set(rows) == {
+        "hl7.accepted",
+        "hl7.accepted.peer",
+        "hl7.accepted.few",
+        "hl7.cpu",
+        "hl7.answer.p50",
+        "hl7.answer.p99",
+        "hl7.closed.p99",
+    }
     assert all(set(row) == KEYS and row["value"] > 0 for row in rows.values())
     assert (rows["hl7.accepted"]["peer_value"], rows["hl7.closed.p99"]["peer_value"]) == (2000, 1000)
-    assert "240 orders accepted, all of them kept" in done.stdout
+    assert "280 orders accepted, all of them kept" in done.stdout
+    assert re.search(r"CPU of one order: \d+\.\d\d ms \(.*hl7 .*: at most \d+/s on \d+ cores", done.stdout)
 
 
 def test_ingest_compares_with_every_peer_that_is_installed() -> None:

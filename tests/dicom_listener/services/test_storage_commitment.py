@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import struct
 from queue import Queue
+from threading import Event
 
 import pytest
 from pydicom.dataset import Dataset
-from pynetdicom import evt
+from pynetdicom import evt, pdu
 from pynetdicom.presentation import build_context, build_role
 
 from dicom_listener.conformance import STORAGE_COMMITMENT_INSTANCE, STORAGE_COMMITMENT_PUSH_MODEL, Status
@@ -24,10 +25,15 @@ UNCOMPRESSED = ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.2
 @pytest.mark.parametrize("max_pdu", [4096, 0])
 def test_a_request_is_taken_and_every_object_reported_as_failed(uid: str, max_pdu: int) -> None:
     reports: Queue[tuple[int | None, Dataset]] = Queue()
+    answered = Event()
 
     def reported(event: evt.Event) -> tuple[int, None]:
         reports.put((event.event_type, event.event_information))
         return 0x0000, None
+
+    def sent(event: evt.Event) -> None:
+        if isinstance(event.pdu, pdu.P_DATA_TF) and not reports.empty():
+            answered.set()  # a client that releases before its answer has gone breaks its own state machine
 
     with (
         keeping() as kept,
@@ -35,11 +41,12 @@ def test_a_request_is_taken_and_every_object_reported_as_failed(uid: str, max_pd
             kept.listener.port,
             build_context(PUSH, uid),
             ext_neg=[build_role(PUSH, scu_role=True)],
-            evt_handlers=[(evt.EVT_N_EVENT_REPORT, reported)],
+            evt_handlers=[(evt.EVT_N_EVENT_REPORT, reported), (evt.EVT_PDU_SENT, sent)],
             max_pdu=max_pdu,
         ) as asking,
     ):
         status, _ = asking.send_n_action(commitment(200), 1, PUSH, STORAGE_COMMITMENT_INSTANCE)
+        assert answered.wait(30)
         event_type, information = reports.get(timeout=10)
         assert asking.is_established
     assert status.Status == 0

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -47,7 +48,7 @@ def test_a_post_that_is_killed_brings_every_message_once_by_its_control_id(
     assert {one.state for one in line} == {"acknowledged"}
 
 
-def _kill_after(database: Database, seconds: float) -> None:
+def _kill_after(database: Database, seconds: float, is_done: Callable[[], bool] = lambda: False) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.hl7_listener.delivery.post_process", database.app_url],
         stdout=subprocess.PIPE,
@@ -56,7 +57,9 @@ def _kill_after(database: Database, seconds: float) -> None:
     assert process.stdout is not None
     with process, process.stdout:
         assert process.stdout.readline() == "ready\n"
-        time.sleep(seconds)
+        until = time.monotonic() + seconds
+        while not is_done() and (left := until - time.monotonic()) > 0:
+            time.sleep(min(0.1, left))
         process.send_signal(signal.SIGKILL)
     _leases_run_out(database)
 
@@ -74,9 +77,13 @@ def _let_events_come_again(database: Database) -> None:
 
 
 def _until_all_is_taken(database: Database) -> None:
-    for _ in range(100):
-        _kill_after(database, 0.5)
-        line = line_of(database)
-        if line and all(one.state == "acknowledged" for one in line):
+    for _ in range(60):
+        _kill_after(database, 5.0, is_done=lambda: _is_all_taken(database))
+        if _is_all_taken(database):
             return
     raise AssertionError([one.state for one in line_of(database)])
+
+
+def _is_all_taken(database: Database) -> bool:
+    line = line_of(database)
+    return bool(line) and all(one.state == "acknowledged" for one in line)
