@@ -79,8 +79,9 @@ class Group:
         """Whether the sender says that a value, or all of its field, is not there any more (HL7 v2.5.1, 2.5.3)."""
         _, _, component = parts_of(path)
         repetition = self._field(path).split(self.separators[2])[0]
-        parts = repetition.split(self.separators[1])
-        return repetition.strip() == CLEARED or _part(parts, component or 1).strip() == CLEARED
+        parts = [part.strip() for part in repetition.split(self.separators[1])]
+        is_all = parts[0] == CLEARED and not any(parts[1:])  # empty components at the end may be left out or written
+        return is_all or _part(parts, component or 1) == CLEARED
 
     def every(self, path: str) -> list[str]:
         """Give a value from each segment of its name and each of its repetitions, where it is valued."""

@@ -93,6 +93,22 @@ def test_what_one_of_several_exams_alone_says_is_said_of_the_accession(*, whole:
         assert not one.cleared & {"clinical_question", "requester"}
 
 
+@pytest.mark.parametrize(
+    ("name", "cleared"),
+    [
+        ('""', {"family_name", "given_name"}),
+        ('""^', {"family_name", "given_name"}),  # an empty component at the end may be left out or written
+        (' "" ^^ ', {"family_name", "given_name"}),
+        ('""^Jo', {"family_name"}),
+        ('Marsh^""', {"given_name"}),
+        ('^""', {"given_name"}),
+    ],
+)
+def test_a_field_that_is_cleared_is_so_in_all_its_components(name: str, cleared: set[str]) -> None:
+    [one] = read(order(pid=f"PID|1||H100^^^RXA^PI||{name}"))
+    assert one.patient.cleared == cleared
+
+
 def test_orders_of_several_accessions_come_apart() -> None:
     found = read(order(accession="B2", more="ORC|CA|P78|A1\rOBR|2|P78||XHANL^XR Hand Lt^NICIP"))
     assert [(one.accession_number, one.control) for one in found] == [
