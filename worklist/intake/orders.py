@@ -52,6 +52,7 @@ __all__ = ["Message", "Order", "OrderControl", "Outcome", "made_at_of", "outcome
 #: A message stamped further ahead is from a clock that nobody can order by; it counts as made at receipt.
 _BELIEVED_AHEAD = timedelta(days=1)
 _BY = "intake"
+#: It is of the item, whichever of its trust's RIS left it out.
 _NO_PATIENT = ("missing-patient-id", "PID-3: missing")
 _IMAGES_OF_CANCELLED = "images-of-cancelled-order"
 
@@ -92,7 +93,7 @@ def receive_order(connection: Connection, order: Order) -> Outcome:
         patient_id = _whose(order, said, stated, recorded, row)
         _keep(connection, locked, stated, patient_id)
         locked = _name_patient(connection, locked, patient_id)
-        _settle_doubts(connection, locked, known, stated, message.facility)
+        _settle_doubts(connection, locked, known, stated)
         locked = _obey(connection, locked, stated, is_newest=stated["control"] == said["control"])
         uid = value_of(stated, "study_instance_uid")
         note_spoken_of(connection, trust, [order.accession_number], [uid] if uid else [])
@@ -200,14 +201,14 @@ def _doubts_of(order: Order, today: date) -> list[tuple[str, str]]:
 
 
 def _settle_doubts(
-    connection: Connection, row: Row[Any], known: Mapping[str, Said], stated: Mapping[str, Said], facility: str
+    connection: Connection, row: Row[Any], known: Mapping[str, Said], stated: Mapping[str, Said]
 ) -> None:
     """Tell people of what the newest order raises, and close what older ones did and it does not."""
     before = {tuple(one) for one in known["doubts"].value} if known else set()
     after = {tuple(one) for one in stated["doubts"].value}
     if not known or "patient" not in known:
-        before |= {(*_NO_PATIENT, facility)} if known else set()
-        after |= {(*_NO_PATIENT, facility)} if "patient" not in stated else set()
+        before |= {(*_NO_PATIENT, None)} if known else set()
+        after |= {(*_NO_PATIENT, None)} if "patient" not in stated else set()
     for kind, detail, source in sorted(after - before):
         hold_doubt_open(connection, kind, trust=row.trust_ods, source=source, item_id=row.id, detail=detail)
     for kind, detail, source in sorted(before - after):
