@@ -188,5 +188,7 @@ def _joined(item_id: int) -> ColumnElement[bool]:
     return select(item_study.c.study_id).where(item_study.c.item_id == item_id).exists()
 
 
-_UNREPORTED = [state.value for state in UNREPORTED]
-_WITH_IMAGES = UNREPORTED - {ItemState.ORDERED, ItemState.ARRIVING}
+#: What we did not report ourselves goes with what is known, so that it does not matter what was heard of first.
+_NOT_OURS = UNREPORTED | {ItemState.CANCELLED, ItemState.REPORTED_ELSEWHERE}
+_UNREPORTED = [state.value for state in _NOT_OURS]
+_WITH_IMAGES = _NOT_OURS - {ItemState.ORDERED, ItemState.ARRIVING}
