@@ -61,7 +61,8 @@ def clear_facts(connection: Connection, row: Row[Any]) -> None:
     connection.execute(update(item).where(item.c.id == row.id).values(values))
     for table in (item_exam, exam_as_sent):
         connection.execute(delete(table).where(table.c.item_id == row.id))
-    close_doubts(connection, row.id, "unmapped-exam", by="intake", outcome="its images left")
+    for kind in ("unmapped-exam", "patient-stated-otherwise"):
+        close_doubts(connection, row.id, kind, by="intake", outcome="its images left")
 
 
 def kept_back(row: Row[Any], facts: ItemFacts, rules: Rules) -> NotOfferedRule | None:

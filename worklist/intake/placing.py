@@ -20,6 +20,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.work import (
     header_statement,
+    item,
     item_order,
     item_study,
     study,
@@ -58,6 +59,7 @@ from worklist.item import UNREPORTED, ItemState, Move
 from worklist.life.moves import make_move
 from worklist.life.withdrawal import withdraw_readings
 from worklist.log import audit
+from worklist.patients.items import settle_shown
 
 #: A study that could not be placed is tried again after this long; those behind it are not kept waiting.
 _RETRY_SECONDS = 60
@@ -235,6 +237,7 @@ def _settle(connection: Connection, one: _Known, because: PriorBecause | None) -
     touched = {link.item_id for link in (*links, *kept)}
     if links != kept:
         settle_item_patients(connection, touched)
+        settle_shown(connection, set(connection.scalars(select(item.c.patient_id).where(item.c.id.in_(touched)))))
     settle_doubts(connection, [Joined(one.taken, first, now)], moved_patients=())
     _tell(connection, one, because, kept)
     _wait(connection, one, because, kept)
