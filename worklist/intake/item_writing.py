@@ -20,6 +20,7 @@ from worklist.exams.valuation import Derived, Valued, ValuedExam, counts_priors,
 from worklist.intake.item_facts import ItemFacts, facts_of_item
 from worklist.intake.offering import is_out_of_hand
 from worklist.item import ItemState
+from worklist.patients.stating import STATED_OTHERWISE
 from worklist.profile import profile_of
 from worklist.relevant_priors import ask_for_what_came_later, relevant_prior
 from worklist.turnaround.bank_holidays import england_bank_holidays
@@ -61,7 +62,7 @@ def clear_facts(connection: Connection, row: Row[Any]) -> None:
     connection.execute(update(item).where(item.c.id == row.id).values(values))
     for table in (item_exam, exam_as_sent):
         connection.execute(delete(table).where(table.c.item_id == row.id))
-    for kind in ("unmapped-exam", "patient-stated-otherwise"):
+    for kind in ("unmapped-exam", STATED_OTHERWISE):
         close_doubts(connection, row.id, kind, by="intake", outcome="its images left")
 
 

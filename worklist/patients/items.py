@@ -23,20 +23,21 @@ from worklist.item import UNREPORTED, ItemState
 from worklist.life.moves import append_item_event
 from worklist.log import audit
 from worklist.patients.records import Settled
-from worklist.patients.stating import states_otherwise
+from worklist.patients.stating import STATED_OTHERWISE, states_otherwise
 from worklist.relevant_priors import ask_for_what_came_later
 
-#: A study that names somebody else than is shown stands under this kind, by keyword.
-STATED_OTHERWISE = "patient-stated-otherwise"
 _BY = "intake"
 
 
-def items_of(connection: Connection, patient_ids: Collection[int], *, unreported: bool = False) -> list[int]:
-    """Give the items of patients, and those whose order or studies name one of them, by id."""
+def items_of(connection: Connection, patient_ids: Collection[int], *, not_ours: bool = False) -> list[int]:
+    """Give the items of patients, and those whose order or studies name one of them, by id.
+
+    With `not_ours` those alone that we did not report: they go with what is known.
+    """
     return list(
         connection.scalars(
             select(item.c.id)
-            .where(_concerns(patient_ids), item.c.state.in_(_UNREPORTED) if unreported else item.c.id.is_not(None))
+            .where(_concerns(patient_ids), item.c.state.in_(_STATES_NOT_OURS) if not_ours else item.c.id.is_not(None))
             .order_by(item.c.id)
         )
     )
@@ -100,7 +101,7 @@ def follow(connection: Connection, settled: Settled | None) -> list[int]:
     """
     if settled is None:
         return []
-    waiting = items_of(connection, settled.born_otherwise, unreported=True) if settled.born_otherwise else []
+    waiting = items_of(connection, settled.born_otherwise, not_ours=True) if settled.born_otherwise else []
     if waiting:
         work_out_again(connection, lock_items(connection, waiting))
     if settled.shown_otherwise:
@@ -118,7 +119,7 @@ def note_update(connection: Connection, actor: str, recorded: Recorded | None, i
 
 
 def work_out_again(connection: Connection, rows: Sequence[Row[Any]]) -> None:
-    """Work locked items that wait for a report out anew, with an event for each of which anything changed."""
+    """Work locked items that we did not report out anew, with an event for each of which anything changed."""
     for row in rows:
         if row.state == ItemState.ARRIVING:
             open_while_arriving(connection, row)
@@ -190,5 +191,5 @@ def _joined(item_id: int) -> ColumnElement[bool]:
 
 #: What we did not report ourselves goes with what is known, so that it does not matter what was heard of first.
 _NOT_OURS = UNREPORTED | {ItemState.CANCELLED, ItemState.REPORTED_ELSEWHERE}
-_UNREPORTED = [state.value for state in _NOT_OURS]
+_STATES_NOT_OURS = [state.value for state in _NOT_OURS]
 _WITH_IMAGES = _NOT_OURS - {ItemState.ORDERED, ItemState.ARRIVING}

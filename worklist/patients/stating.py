@@ -19,6 +19,8 @@ from worklist.intake.study import PatientAsSent
 _TOGETHER = (("family_name", "given_name"), ("nhs_number", "nhs_number_trace"), ("birth_date",), ("sex",))
 #: What should be the same in records of one person.
 COMPARED = ("birth_date", "sex", "nhs_number")
+#: A study that names somebody else than is shown stands under this exception, by keyword.
+STATED_OTHERWISE = "patient-stated-otherwise"
 
 
 @dataclass(frozen=True, slots=True)

@@ -338,6 +338,29 @@ def test_an_old_study_with_an_order_is_work(in_any_order: Callable[..., Database
     assert (items(ended), priors(ended)) == ({"000123": ("ready", 1)}, {})
 
 
+def test_an_old_study_that_states_another_sex_than_its_order_is_told_of_when_it_becomes_work(
+    in_any_order: Callable[..., Database],
+) -> None:
+    order = an_order(patient=replace(PATIENT, sex="O"))
+    ended = in_any_order(an_object(1, **LONG_AGO), an_object(2, **LONG_AGO), order, prepare=OLD)
+    assert (items(ended), doubts(ended)) == ({"000123": ("ready", 1)}, {("RXA", "patient-stated-otherwise")})
+
+
+@pytest.mark.parametrize("ends_it", [an_order(5, OrderControl.CANCEL), a_home_report(5)], ids=["cancel", "home report"])
+def test_what_is_known_of_work_that_is_not_read_here_goes_with_its_patient_whichever_was_heard_first(
+    one: Database, ends_it: Order | HomeReport
+) -> None:
+    younger, of_no_date = replace(PATIENT, birth_date=date(2012, 1, 1)), replace(PATIENT, birth_date=None)
+    elsewhere = an_order(10, accession_number="000200", patient=younger)
+    ages = []
+    images = an_object(patient=replace(PATIENT, birth_date=None))
+    for sequence in itertools.permutations([images, replace(ends_it, patient=of_no_date), elsewhere]):
+        empty_of_work(one)
+        tell(one, *sequence)
+        ages.append(one.count("SELECT coalesce(age_years, -1) FROM item WHERE modality IS NOT NULL"))
+    assert ages == [14] * 6
+
+
 def test_an_old_study_that_the_home_ris_reported_is_reported(in_any_order: Callable[..., Database]) -> None:
     ended = in_any_order(an_object(1, **LONG_AGO), a_home_report(), prepare=OLD)
     assert (items(ended), doubts(ended)) == ({"000123": ("reported_elsewhere", 1)}, set())
