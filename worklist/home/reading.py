@@ -15,23 +15,20 @@ from sqlalchemy import Connection, Row, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from worklist.clock import now
-from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.claims import claim
 from worklist.db.tables.delivery import delivery
 from worklist.db.tables.home_reading import home_reading
 from worklist.doubts import open_doubt
 from worklist.home.kept import OF_ANOTHER_PATIENT, keep
+from worklist.home.spoken_of import find_or_open
 from worklist.home.told import DeliveryState, Notice
-from worklist.intake.accessions import item_of_accession, lock_accession, open_item
 from worklist.intake.orders import Message, Outcome, made_at_of
-from worklist.intake.patients import can_be_patient_of, record_patient
-from worklist.intake.places import note_spoken_of
+from worklist.intake.patients import can_be_patient_of
 from worklist.intake.study import PatientAsSent
-from worklist.item import ItemState
 from worklist.life.moves import append_item_event, lock_item
 from worklist.local_time import CLOCK_SKEW
 from worklist.log import audit
-from worklist.patients.items import follow, name_nameless, note_update
+from worklist.patients.items import name_nameless, note_update
 
 #: How long a lock is believed that nobody renews.
 BELIEVED = timedelta(hours=4)
@@ -55,17 +52,8 @@ def receive_home_reading(connection: Connection, stated: HomeReading) -> Outcome
     trust = stated.message.trust
     moment = now(connection)
     said_at = made_at_of(stated.message, moment)
-    view_as(connection, Viewer(trust=trust))
-    lock_accession(connection, trust, stated.accession_number)
-    item_id = item_of_accession(connection, trust, stated.accession_number)
-    recorded = None
-    if item_id is None or stated.patient.identifier is not None:
-        recorded = record_patient(connection, trust, stated.patient, said_at, stated.message.control_id)
-    if item_id is None:
-        assert recorded is not None
-        item_id = open_item(connection, trust, recorded.id, stated.accession_number, ItemState.ORDERED)
-        note_spoken_of(connection, trust, [stated.accession_number])
-    others = [one for one in follow(connection, recorded.settled if recorded else None) if one != item_id]
+    found = find_or_open(connection, stated.message, said_at, stated.accession_number, stated.patient)
+    item_id, recorded, others = found.item_id, found.recorded, found.others
     actor = f"ris:{stated.message.facility}"
     row = lock_item(connection, item_id)
     if not can_be_patient_of(connection, item_id, stated.patient):

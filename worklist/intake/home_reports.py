@@ -15,18 +15,16 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, text, update
 
 from worklist.clock import now
-from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.claims import report as report_table
 from worklist.db.tables.log import event
 from worklist.db.tables.work import item
 from worklist.doubts import open_doubt
 from worklist.home.clock import ReportedSource, page_no_longer, stop_clock
 from worklist.home.kept import OF_ANOTHER_PATIENT, keep
-from worklist.intake.accessions import item_of_accession, lock_accession, open_item
+from worklist.home.spoken_of import find_or_open
 from worklist.intake.exam_ends import note_exam_end, work_out_after_pause, worked_out_from_images
 from worklist.intake.orders import Message, Outcome, made_at_of
-from worklist.intake.patients import can_be_patient_of, record_patient
-from worklist.intake.places import note_spoken_of
+from worklist.intake.patients import can_be_patient_of
 from worklist.intake.study import PatientAsSent
 from worklist.intake.working_out import hold_cut, work_out
 from worklist.item import ItemState, Move
@@ -34,7 +32,7 @@ from worklist.life.moves import append_item_event, lock_item, make_move
 from worklist.life.withdrawal import withdraw_readings
 from worklist.local_time import CLOCK_SKEW, LocalTime
 from worklist.log import audit
-from worklist.patients.items import follow, name_nameless, note_update
+from worklist.patients.items import name_nameless, note_update
 
 _MESSAGE_TIME = "MSH-7"
 _RECEIPT = "receipt"
@@ -72,19 +70,9 @@ def receive_home_report(connection: Connection, report: HomeReport) -> Outcome:
     It may come before order and images; it outranks a cancel. A report of a patient who cannot be the
     item's is put before a person and ends nothing.
     """
-    trust = report.message.trust
-    view_as(connection, Viewer(trust=trust))
-    lock_accession(connection, trust, report.accession_number)
-    item_id = item_of_accession(connection, trust, report.accession_number)
-    recorded = None
     made_at = made_at_of(report.message, now(connection))
-    if item_id is None or report.patient.identifier is not None:
-        recorded = record_patient(connection, trust, report.patient, made_at, report.message.control_id)
-    if item_id is None:
-        assert recorded is not None
-        item_id = open_item(connection, trust, recorded.id, report.accession_number, ItemState.ORDERED)
-        note_spoken_of(connection, trust, [report.accession_number])
-    others = [one for one in follow(connection, recorded.settled if recorded else None) if one != item_id]
+    found = find_or_open(connection, report.message, made_at, report.accession_number, report.patient)
+    item_id, recorded, others = found.item_id, found.recorded, found.others
     actor = f"ris:{report.message.facility}"
     hold_cut(connection)
     row = lock_item(connection, item_id)
