@@ -10,7 +10,8 @@ import pytest
 
 from tests.conftest import Database
 from tests.hl7_listener.ris_peer import code_of, connected, listening
-from tests.worklist.a_day import Day, Message, left_by, tell
+from tests.worklist.a_day import Day, Message
+from tests.worklist.a_day_told import left_by, tell
 from worklist.intake.placing import place_noted
 
 CONNECTIONS = 4

@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, select, text
 
-from tests.conftest import NOW
+from tests.conftest import NOW, Database
 from worklist.db.engine import Viewer, view_as
+from worklist.db.tables.claims import claim
 from worklist.db.tables.network import profile
 from worklist.db.tables.work import item, item_exam, reading, worklist_exception
 from worklist.intake.completion import complete_quiet_studies
@@ -169,3 +170,14 @@ def claim_first_reading(connection: Connection, reporter: str = "reed") -> int:
     claimed = claim_reading(connection, "test", reporter_id, Wish(), lease_seconds=1200)
     assert claimed is not None
     return claimed.claim_id
+
+
+def audited(database: Database) -> list[tuple[str, str]]:
+    with database.app.connect() as connection:
+        rows = connection.execute(text("SELECT actor, action FROM audit.entry WHERE actor LIKE 'ris:%' ORDER BY at"))
+        return [(row.actor, row.action) for row in rows]
+
+
+def ends_of_claims(database: Database) -> list[tuple[int, str | None]]:
+    with database.app.connect() as connection:
+        return [(row.id, row.end_reason) for row in connection.execute(select(claim).order_by(claim.c.id))]

@@ -12,7 +12,8 @@ from sqlalchemy import text
 
 from tests.builders import empty_of_work, shared
 from tests.conftest import Database
-from tests.worklist.a_day import PREPARED, Day, Fact, shuffled, tell
+from tests.worklist.a_day import PREPARED, Day, Fact
+from tests.worklist.a_day_told import shuffled, tell
 from worklist.db import embedded
 
 
