@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import warnings
+from _thread import start_new_thread
 from collections.abc import Callable
 from types import TracebackType
 
@@ -46,7 +47,9 @@ def stop_event() -> threading.Event:
     stop = threading.Event()
 
     def ask(*_: object) -> None:
-        stop.set()
+        # The handler runs amid what the main thread does, which may be to hold the event's own lock for a moment on
+        # its way into or out of a wait: setting the event here would then wait for itself, for ever.
+        start_new_thread(stop.set, ())
 
     signal.signal(signal.SIGTERM, ask)
     signal.signal(signal.SIGINT, ask)

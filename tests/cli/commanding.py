@@ -16,10 +16,12 @@ from typing import Any
 
 import httpx
 
-from tests.cli.typed import Typed
+from tests.cli.typed import SHOW_STACKS, Typed
 
 FREE_PORTS = ("--http", "127.0.0.1:0", "--dicom", "127.0.0.1:0", "--hl7", "127.0.0.1:0")
 READY_SECONDS = 120
+#: Longer than the services and the database have together before they are killed.
+END_SECONDS = 120
 
 
 @dataclass
@@ -86,14 +88,17 @@ def start(data: Path, *words: str, **more: str) -> Server:
 
 
 def end(server: Server, how: signal.Signals = signal.SIGTERM) -> int:
-    """End a server and give its exit status."""
+    """End a server and give its exit status; one that does not end is killed, and what it was at is told."""
     if server.process.poll() is None:
         server.process.send_signal(how)
     try:
-        return server.process.wait(60)
-    except subprocess.TimeoutExpired:
+        return server.process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired as late:
+        left = children_of(server.process.pid)
+        server.process.send_signal(SHOW_STACKS)
+        time.sleep(1.0)
         server.process.kill()
-        raise
+        raise AssertionError(f"the server does not end; its children: {left}\n{server.log()[-20_000:]}") from late
     finally:
         server.process.stdout.close()
 

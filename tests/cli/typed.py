@@ -5,6 +5,7 @@ That the command line itself starts, and imports what it needs, is shown with re
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import subprocess
@@ -14,6 +15,9 @@ from multiprocessing import get_context
 from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import IO, Any
+
+#: A command writes where its threads stand to its errors when it gets this.
+SHOW_STACKS = signal.SIGUSR1
 
 _FORKS = get_context("forkserver")
 _FORKS.set_forkserver_preload(["tests.cli.everything"])
@@ -77,6 +81,7 @@ def _taken(handed: Any) -> _Handed:
 def _type(words: list[str], environment: dict[str, str], output: _Handed, errors: _Handed) -> None:
     os.dup2(output.descriptor, 1)
     os.dup2(errors.descriptor, 2)
+    faulthandler.register(SHOW_STACKS)
     os.environ.clear()
     os.environ.update(environment)
     sys.argv = ["radpool", *words]
