@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, exists, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from hl7_listener.delivery.answer import Answer, Verdict, retry_after
 from worklist.db.engine import Viewer, view_as
@@ -50,7 +51,10 @@ class Taken:
 
 
 def put_in_line(connection: Connection, one: Event) -> None:
-    """Put in line what an event asks to be told, to each RIS of its trust that takes messages."""
+    """Put in line what an event asks to be told, to each RIS of its trust that takes messages.
+
+    An event that comes again, as it does after a restored backup, puts nothing in line twice.
+    """
     if one.item_id is None or one.trust is None:
         return
     report_id = one.dimensions.get("report")
@@ -65,7 +69,8 @@ def put_in_line(connection: Connection, one: Event) -> None:
         if notice is None or one.dimensions.get("told_by") == f"ris:{home.sending_facility}":
             continue
         connection.execute(
-            insert(delivery).values(
+            insert(delivery)
+            .values(
                 trust_ods=one.trust,
                 destination=home.sending_facility,
                 notice=notice.value,
@@ -76,6 +81,7 @@ def put_in_line(connection: Connection, one: Event) -> None:
                 control_id=uuid.uuid4().hex[:20],
                 made_at=one.at,
             )
+            .on_conflict_do_nothing(index_elements=["event_position", "destination"])
         )
 
 
