@@ -61,10 +61,10 @@ def read_header(octets: bytes) -> Header:
     if not first.startswith("MSH") or len(first) < 8:
         raise MessageFault("MSH", Condition.SEGMENT_SEQUENCE_ERROR, "the message does not begin with an MSH segment")
     fields = first.split(first[3])
-    separators = (first[3] + fields[1])[:5]
-    if len(separators) < 4 or len(set(separators)) != len(separators) or not all(map(_separates, separators)):
+    stated = (first[3] + fields[1])[:5]
+    separators = stated + "&" if len(stated) == 4 else stated  # one that is not stated must not be another's
+    if len(separators) < 5 or len(set(separators)) != len(separators) or not all(map(_separates, separators)):
         raise MessageFault("MSH-2", Condition.DATA_TYPE_ERROR, "the separators are not what HL7 allows")
-    separators += "&" if len(separators) == 4 else ""
 
     def field(number: int) -> str:
         return _UNPRINTABLE.sub("", fields[number - 1] if number <= len(fields) else "").strip()[:_MAX_VALUE]

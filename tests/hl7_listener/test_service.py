@@ -119,6 +119,7 @@ def test_a_refusal_names_segment_and_field_and_no_value(network: Database) -> No
         ("hello", "MSH: the message does not begin with an MSH segment"),
         ("", "MSH: the message does not begin with an MSH segment"),
         ("MSH|^^^^|a|b|c|d|e", "MSH-2: the separators are not what HL7 allows"),
+        ("MSH|~&$|a|b|c|d|e", "MSH-2: the separators are not what HL7 allows"),
         ("MSH|\r", "MSH: the message does not begin with an MSH segment"),
         ("FHS|^~\\&|\rBHS|^~\\&|\r" + order(), "MSH: the message does not begin with an MSH segment"),
         (order(accession=""), "ORC-3: no accession number"),
