@@ -291,6 +291,8 @@ def _leave(connection: Connection, one: _Known, row: Row[Any]) -> bool:
         return False
     alone, by_images = is_alone(connection, one.id, row.id), is_opened_by_images(connection, row)
     connection.execute(delete(item_study).where(item_study.c.item_id == row.id, item_study.c.study_id == one.id))
+    if not alone:  # those that stay may all name whom is shown
+        settle_shown(connection, {row.patient_id})
     if row.state in (ItemState.CANCELLED, ItemState.REPORTED_ELSEWHERE):
         if alone and row.state == ItemState.CANCELLED:  # ordered again it waits for images, without a clock
             clear_facts(connection, row)

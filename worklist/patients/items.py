@@ -137,7 +137,10 @@ def settle_whose(connection: Connection, rows: Sequence[Row[Any]]) -> None:
 
 
 def settle_shown(connection: Connection, patient_ids: Collection[int]) -> None:
-    """Tell people of items with a study that states another name or sex than is shown, as long as it does."""
+    """Tell people of items with a study that states another name or sex than is shown, as long as it does.
+
+    Of cancelled items too: what was told must not depend on whether the cancel was heard of first.
+    """
     due: dict[int, set[str]] = defaultdict(set)
     trusts: dict[int, str] = {}
     shown = select(patient.c.id, patient.c.name_key, patient.c.sex).subquery()
@@ -146,7 +149,7 @@ def settle_shown(connection: Connection, patient_ids: Collection[int]) -> None:
         .join(item_study, item_study.c.item_id == item.c.id)
         .join(study_identity, study_identity.c.study_id == item_study.c.study_id)
         .join(shown, shown.c.id == item.c.patient_id)
-        .where(_concerns(patient_ids), item.c.state != ItemState.CANCELLED.value)
+        .where(_concerns(patient_ids))
     ):
         trusts[row.id] = row.trust_ods
         due[row.id] |= {

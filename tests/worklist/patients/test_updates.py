@@ -21,10 +21,11 @@ from tests.worklist.arrivals import (
     readings_of,
     receive,
     receive_and_complete,
+    take,
     the_item,
 )
 from tests.worklist.patients.persons import everything, message, patient, tell, unsaid, update
-from worklist.intake.orders import Outcome
+from worklist.intake.orders import OrderControl, Outcome
 from worklist.intake.study import Code
 from worklist.patients.updates import PatientUpdate, receive_update
 
@@ -123,6 +124,21 @@ def test_an_item_whose_images_name_another_than_is_shown_is_an_exception_while_t
     assert [one.partition(":")[0] for one in shown] == ["PatientName", "PatientSex"]
     tell(network.app, update(1, patient(family_name="Header", sex="M")))
     assert doubts_of(network.app) == set()
+
+
+@pytest.mark.parametrize("cancelled_first", [True, False])
+def test_a_cancelled_item_is_an_exception_too_whichever_was_heard_of_first(
+    network: Database, cancelled_first: bool
+) -> None:
+    receive_and_complete(network.app, an_object(patient=patient(sex="M")))
+    cancel, renamed = an_order(0, OrderControl.CANCEL, patient=patient(sex="M")), update(5, patient(sex="F"))
+    if cancelled_first:
+        take(network.app, cancel)
+    tell(network.app, renamed)
+    if not cancelled_first:
+        take(network.app, cancel)
+    assert the_item(network.app).state == "cancelled"
+    assert "patient-stated-otherwise" in doubts_of(network.app)
 
 
 def test_a_study_that_is_outvoted_by_the_patients_others_is_an_exception_of_its_own_item(network: Database) -> None:
