@@ -28,13 +28,17 @@ class Exam:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What eligibility looks at: performing trust (ODS), exams, age, setting, flags; None is not known."""
+    """What eligibility looks at: performing trust (ODS), exams, age, setting, exclusion flags; None is not known.
+
+    `flags` are so of the work, `cleared_flags` are not; any other flag is not known.
+    """
 
     trust: str
     exams: tuple[Exam, ...]
     age_years: int | None
     setting: str | None
     flags: frozenset[str] = frozenset()
+    cleared_flags: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +109,7 @@ def judge_trust(reporter: Reporter, trust: str, *, ionising: bool, on: date) -> 
 
 def judge_clinical(reporter: Reporter, work: Work, on: date) -> tuple[tuple[Reason, ...], Level | None, date | None]:
     """Judge scope of practice for every exam; gives the reasons, the lowest level and the last good day."""
-    circumstances = Circumstances(work.age_years, work.setting, work.flags)
+    circumstances = Circumstances(work.age_years, work.setting, work.flags, work.cleared_flags)
     reasons, levels, days = [], [], []
     for exam in _exams(work):
         grant = _best_grant(reporter.grants, exam, circumstances, on)

@@ -75,11 +75,15 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """The facts of a piece of work that limit a scope; None is not known."""
+    """The facts of a piece of work that limit a scope; None is not known.
+
+    `flags` are the exclusion flags that are so of it, `cleared_flags` those that are not; any other is not known.
+    """
 
     age_years: int | None
     setting: str | None
     flags: frozenset[str]
+    cleared_flags: frozenset[str]
 
 
 def why_not(grant: Grant, exam_code: str | None, work: Circumstances, on: date) -> str | None:
@@ -94,7 +98,7 @@ def why_not(grant: Grant, exam_code: str | None, work: Circumstances, on: date) 
         (not grant.first_day <= on <= grant.last_day, f"not in force on {on}"),
         *_age_checks(grant, work.age_years),
         *_setting_checks(grant, work.setting),
-        *((flag in work.flags, f"it excludes {flag}") for flag in sorted(scope.excluded_flags)),
+        *_flag_checks(scope, work),
     )
     return next((reason for failed, reason in checks if failed), None)
 
@@ -122,6 +126,15 @@ def _setting_checks(grant: Grant, setting: str | None) -> tuple[tuple[bool, str]
     if setting is None:
         return ((True, "it is limited by referral setting and the setting is not known"),)
     return tuple((setting not in limit, f"it does not cover the setting {setting}") for limit in limits)
+
+
+def _flag_checks(scope: Scope, work: Circumstances) -> tuple[tuple[bool, str], ...]:
+    return tuple(
+        (flag not in work.cleared_flags, f"it excludes {flag}, and it is not known whether that is so")
+        if flag not in work.flags
+        else (True, f"it excludes {flag}")
+        for flag in sorted(scope.excluded_flags, key=lambda flag: (flag not in work.flags, flag))
+    )
 
 
 def _known(*values: int | None) -> list[int]:

@@ -129,6 +129,7 @@ def work_of_item(connection: Connection, row: Row[Any]) -> Work:
         age_years=row.age_years,
         setting=row.setting,
         flags=frozenset(row.flags),
+        cleared_flags=frozenset(row.cleared_flags),
     )
 
 
@@ -244,7 +245,7 @@ def _representative(one: Row[Any], groups: dict[int, tuple[str, ...]]) -> Work:
     exams = [Exam(groups[number][0], ionising=False) for number in one.exam_groups]
     if one.unmapped:
         exams.append(Exam(None, ionising=False))
-    return Work("", tuple(exams), one.age_from, one.setting, frozenset(one.flags))
+    return Work("", tuple(exams), one.age_from, one.setting, frozenset(one.flags), frozenset(one.cleared_flags))
 
 
 def _profile_row(each: Reporter, profile_id: int, work: Work, on: date) -> dict[str, Any] | None:

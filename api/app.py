@@ -29,6 +29,7 @@ from api.routes import (
     dicom_web,
     events,
     exams,
+    flags,
     health,
     life,
     merges,
@@ -94,6 +95,7 @@ def make_app(
     rooms = (
         work,
         exams,
+        flags,
         life,
         alerts,
         priors,

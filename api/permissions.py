@@ -84,6 +84,8 @@ RULES: dict[str, frozenset[Role]] = {
     "POST /items/{item_id}/recall": frozenset({_R.CLINICAL_LEAD, _R.SUPERVISOR, _R.REPORTER}),
     "POST /items/{item_id}/discrepancy": frozenset({_R.CLINICAL_LEAD, _R.SUPERVISOR, _R.REPORTER}),
     "POST /items/{item_id}/priority": frozenset({_R.COORDINATOR, _R.CLINICAL_LEAD, _R.REPORTER}),
+    "POST /items/{item_id}/flags": frozenset({_R.CLINICAL_LEAD, _R.SUPERVISOR, _R.REPORTER}),
+    "GET /flags/unknown": _WORK - {_R.REPORTER},
     "GET /alerts": _WORK - {_R.REPORTER},
     "POST /alerts/{alert_id}/acknowledge": frozenset({_R.COORDINATOR, _R.CLINICAL_LEAD, _R.SUPERVISOR}),
     "GET /exceptions": _WORK - {_R.REPORTER},

@@ -31,6 +31,7 @@ from worklist.discrepancies import DiscrepancyStands, NothingWentOut
 from worklist.exams.mappings import ExamNotInForce, UnknownException, UnknownTrust
 from worklist.item import ForbiddenMove
 from worklist.life.acts import AccessionMissing, PriorityStands
+from worklist.life.flagging import UnknownFlag
 from worklist.life.moves import UnknownItem
 from worklist.life.reasons import UnknownReason
 from worklist.life.settle import AccessionTaken, NotAwaited, NothingArriving, UnknownExam
@@ -75,6 +76,7 @@ KNOWN: dict[type[Exception], tuple[int, str, str]] = {
     NothingArriving: (409, "nothing-arriving", "No images are arriving"),
     AccessionMissing: (409, "accession-missing", "No accession number"),
     PriorityStands: (409, "priority-stands", "Its priority already"),
+    UnknownFlag: (422, "unknown-flag", "No such exclusion flag"),
     UnknownReason: (422, "unknown-reason", "No such reason"),
     ForbiddenMove: (409, "forbidden-move", "The item's state does not allow this"),
     UnknownSource: (404, "unknown-source", "No such source"),

@@ -64,7 +64,7 @@ def _draw(connection: Connection, items: int, rng: Random) -> dict[str, list[Any
     for modality, setting, flag in zip(modalities, settings, flags, strict=True):
         exam = rng.choice(of_modality[modality])
         age = rng.choices((None, rng.randint(0, 15), rng.randint(16, 99)), (1, 9, 90))[0]
-        wanted = profile_of([exam.code], age, setting, flag, cut)
+        wanted = profile_of([exam.code], age, setting, flag, (), cut)
         if wanted.key not in known:
             known[wanted.key] = profile_id_of(connection, wanted, [exam.ionising])
         due_in = timedelta(hours=rng.uniform(-24, 24 * 28))

@@ -153,10 +153,11 @@ def reporter_id(database: Database, code: str) -> int:
 
 _COPY_ITEM = text(
     "INSERT INTO item (trust_ods, patient_id, state, modality, age_years, exam_date, setting, urgency, flags,"
-    " clock_start_at, clock_start_source, due_at, hard_limit_at, target_rule, reporting_minutes, profile_id, ready_at)"
-    " SELECT trust_ods, patient_id, state, modality, age_years, exam_date, setting, urgency, flags, clock_start_at,"
-    " clock_start_source, due_at + make_interval(secs => n), hard_limit_at, target_rule, reporting_minutes, profile_id,"
-    " ready_at FROM item, generate_series(1, :times) n WHERE id = :item RETURNING id"
+    " cleared_flags, clock_start_at, clock_start_source, due_at, hard_limit_at, target_rule, reporting_minutes,"
+    " profile_id, ready_at)"
+    " SELECT trust_ods, patient_id, state, modality, age_years, exam_date, setting, urgency, flags, cleared_flags,"
+    " clock_start_at, clock_start_source, due_at + make_interval(secs => n), hard_limit_at, target_rule,"
+    " reporting_minutes, profile_id, ready_at FROM item, generate_series(1, :times) n WHERE id = :item RETURNING id"
 )
 _COPY_EXAMS = text(
     "WITH called AS (INSERT INTO exam_as_sent (item_id, position, trust_ods, code, scheme, description)"
@@ -190,7 +191,7 @@ _WAITING = text(
 
 #: What names others stands before them.
 _OF_WORK = (
-    "kept_message"
+    "kept_message item_flag"
     " worklist_exception alert item_priority item_act clock_pause exam_end exam_as_sent item_to_work_out home_reading"
     " delivery reading item_study item_exam item_order order_identity item instance header_statement series"
     " study_waiting study_to_place performed_series performed_step_study performed_step announced_study"

@@ -7,18 +7,19 @@ items; callers give ids they may show.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, and_, any_, case, func, or_, select
 
 from worklist.db.tables.catalogue import exam_as_sent
 from worklist.db.tables.home_reading import home_reading
 from worklist.db.tables.life import clock_pause
-from worklist.db.tables.network import exam, ris
+from worklist.db.tables.network import exam, profile, ris
 from worklist.db.tables.work import item, item_exam, item_order, order_identity, patient, worklist_exception
+from worklist.exclusions.flags import FlagState
 from worklist.home.told import Locks
 from worklist.item import UNREPORTED, ItemState
 
@@ -75,6 +76,15 @@ class PauseView:
 
 
 @dataclass(frozen=True, slots=True)
+class FlagView:
+    """What is known of an exclusion flag; `by` is the rule's id, or `person`, or None: it is not known."""
+
+    flag: str
+    state: str
+    by: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ExceptionView:
     """An open exception of an item."""
 
@@ -92,13 +102,14 @@ class ItemView:
     the home RIS does about an item that is read here, None where there is no home RIS.
     `patient` and `order` None: not for this viewer, or there is no order. `arriving`: its images still come, whether or
     not it is offered already. `completed_by` says what made its last study complete, `target_rule` which rule makes it
-    due at `due_at`.
+    due at `due_at`. `flags` are the exclusion flags that somebody tells, and those that would open a scope if cleared.
     """
 
     id: int
     trust: str
     accession_number: str | None
     exams: tuple[ExamView, ...]
+    flags: tuple[FlagView, ...]
     modality: str | None
     age_years: int | None
     setting: str | None
@@ -140,11 +151,17 @@ class Page:
     states: tuple[ItemState, ...] = tuple(UNREPORTED)
     after: tuple[datetime | None, int] | None = None
     limit: int = 100
+    unknown_flag: str | None = None
 
     def takes(self, view: ItemView) -> bool:
         """Whether an item passes the filters."""
         wanted = ((self.trust, view.trust), (self.modality, view.modality), (self.setting, view.setting))
-        return view.state in self.states and all(one in (None, other) for one, other in wanted)
+        unknown = [one.flag for one in view.flags if one.state == FlagState.UNKNOWN]
+        return (
+            view.state in self.states
+            and all(one in (None, other) for one, other in wanted)
+            and (self.unknown_flag is None or self.unknown_flag in unknown)
+        )
 
 
 def list_item_ids(connection: Connection, page: Page) -> list[int]:
@@ -157,6 +174,9 @@ def list_item_ids(connection: Connection, page: Page) -> list[int]:
     ):
         if wanted is not None:
             conditions.append(column == wanted)
+    if page.unknown_flag is not None:
+        closed = select(profile.c.id).where(any_(profile.c.unknown_flags) == page.unknown_flag)
+        conditions.append(item.c.profile_id.in_(closed))
     if page.after is not None:
         due_at, item_id = page.after
         if due_at is None:
@@ -183,6 +203,7 @@ def read_items(connection: Connection, ids: Sequence[int]) -> list[ItemView]:
     rows = connection.execute(
         select(
             item,
+            profile.c.unknown_flags,
             order_identity.c.accession_number,
             _HOME_LOCKS.label("home_locks"),
             _READ_AT_HOME_SINCE.label("read_at_home_since"),
@@ -203,6 +224,7 @@ def read_items(connection: Connection, ids: Sequence[int]) -> list[ItemView]:
         )
         .outerjoin(order_identity, order_identity.c.item_id == item.c.id)
         .outerjoin(item_order, item_order.c.item_id == item.c.id)
+        .outerjoin(profile, profile.c.id == item.c.profile_id)
         .outerjoin(patient, patient.c.id == item.c.patient_id)
         .where(item.c.id.in_(ids))
     )
@@ -235,6 +257,12 @@ def _exams(connection: Connection, ids: Sequence[int]) -> dict[int, list[ExamVie
             )
         )
     return found
+
+
+def _flags(row: Row[Any]) -> Iterator[FlagView]:
+    known = {**dict.fromkeys(row.flags, FlagState.YES), **dict.fromkeys(row.cleared_flags, FlagState.NO)}
+    for flag in sorted({*known, *(row.unknown_flags or ())}):
+        yield FlagView(flag, known.get(flag, FlagState.UNKNOWN).value, row.flags_by.get(flag))
 
 
 def _exceptions(connection: Connection, ids: Sequence[int]) -> dict[int, list[ExceptionView]]:
@@ -290,6 +318,7 @@ def _view(
         trust=row.trust_ods,
         accession_number=row.accession_number,
         exams=tuple(exams),
+        flags=tuple(_flags(row)),
         modality=row.modality,
         age_years=row.age_years,
         setting=row.setting,

@@ -7,7 +7,7 @@ signed scopes are never edited: a change needs a new version.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,14 +26,15 @@ from allocation.workforce import hold_index, rebuild_index
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.alerts import alert_timer
 from worklist.db.tables.catalogue import minutes_modifier, minutes_rule
+from worklist.db.tables.exclusions import flag_rule
 from worklist.db.tables.life import act_reason, pause_rule
 from worklist.db.tables.network import config_version, exam, not_offered_rule, ris, source, target_rule, trust
 from worklist.db.tables.pay import outsource_price
 from worklist.db.tables.people import engagement, reporter, scope_of_practice
-from worklist.exams.catalogue import rules_in_force
+from worklist.exams.catalogue import Rules, rules_in_force
 from worklist.exams.codes import AliasKind, normal
 from worklist.exams.mappings import Word, state_word
-from worklist.intake.offering import to_reconsider
+from worklist.intake.offering import to_flag_anew, to_reconsider
 from worklist.intake.places import note_contested
 from worklist.intake.remapping import ask_to_work_out_unmapped
 from worklist.intake.working_out import CUT_LOCK, work_out
@@ -60,7 +61,7 @@ def apply(connection: Connection, read: ReadNetwork, *, by: str) -> Applied:
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CUT_LOCK})
     _refuse(check_references(read, _known(connection)))
     network = read.network
-    before = frozenset(rules_in_force(connection).not_offered)
+    before = rules_in_force(connection)
     _network_rows(connection, network, by)
     _refuse([*add_scopes(connection, read), *add_rate_cards(connection, read)])
     for row in network.reporter:
@@ -71,8 +72,7 @@ def apply(connection: Connection, read: ReadNetwork, *, by: str) -> Applied:
     reprofiled = recut(connection)
     if network.trust or network.source:
         note_contested(connection)
-    changed = before ^ frozenset(rules_in_force(connection).not_offered)
-    worked_out = _work_out_again(connection, {rule.trust for rule in changed}) if changed else 0
+    worked_out = _work_out_again(connection, before, rules_in_force(connection))
     rebuild_index(connection)
     if network.exam or network.exam_alias or network.minutes_rule or network.minutes_modifier:
         ask_to_work_out_unmapped(connection, "configuration")
@@ -82,14 +82,23 @@ def apply(connection: Connection, read: ReadNetwork, *, by: str) -> Applied:
     return Applied(rows, reprofiled, worked_out)
 
 
-def _work_out_again(connection: Connection, trusts: Collection[str | None]) -> int:
-    """Work the waiting items of these trusts out by the rules of what is offered as they are now."""
-    found = to_reconsider(connection, trusts)
+def _work_out_again(connection: Connection, before: Rules, after: Rules) -> int:
+    """Work the items out that a change of what is offered, or of what tells exclusion flags, concerns; give how many.
+
+    At once, not later: who may not report an item any more must not find it in between.
+    """
+    offers = {rule.trust for rule in {*before.not_offered} ^ {*after.not_offered}}
+    flags = {rule.trust for rule in {*before.flags} ^ {*after.flags}}
+    found = sorted({*to_reconsider(connection, offers), *to_flag_anew(connection, flags)}, key=lambda one: one[1])
     for trust_ods, item_id in found:
         view_as(connection, Viewer(trust=trust_ods))
         work_out(connection, item_id)
     view_as(connection, Viewer())
     return len(found)
+
+
+#: Conditions of a flag's rule that are lists.
+_SEVERAL = ("exam_codes", "modalities", "settings", "urgencies", "words")
 
 
 def _refuse(faults: Sequence[Fault]) -> None:
@@ -220,6 +229,20 @@ def _network_rows(connection: Connection, network: Network, by: str) -> None:
                 "settings": words(row.settings),
             }
             for row in network.not_offered
+        ],
+    )
+    put_rows(
+        connection,
+        flag_rule,
+        ["code", "valid_from"],
+        [
+            {
+                **row.model_dump(exclude={"id", "trust", *_SEVERAL}),
+                "code": row.id,
+                "trust_ods": row.trust,
+                **{name: words(getattr(row, name)) for name in _SEVERAL},
+            }
+            for row in network.flag
         ],
     )
     put_rows(connection, act_reason, ["act", "code"], [row.model_dump() for row in network.act_reason])

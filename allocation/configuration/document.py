@@ -21,6 +21,12 @@ from worklist.home.told import Locks
 from worklist.life.reasons import ReasonedAct
 from worklist.turnaround.targets import Setting, TargetClock, Urgency
 
+FlagName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,49}$"),
+    Field(description="an exclusion flag, in small letters, such as `major_trauma`"),
+]
+
 
 class Trust(Row):
     """A trust of the network, by its ODS code.
@@ -110,6 +116,46 @@ class NotOffered(Row):
         return self
 
 
+class Flag(Row):
+    """What tells whether an exclusion flag is so of an item; conditions left out match everything.
+
+    An unknown fact meets no condition. That a flag is so, one exam tells; that it is not so, all exams have to. `words`
+    are looked for in the clinical question and can only tell that it is so. Ages in completed years at the exam date;
+    `valid_from` and `valid_to` are dates of the examination. What nobody tells is not known, and closes every scope
+    that excludes it.
+    """
+
+    id: Code
+    flag: FlagName
+    state: Literal["yes", "no"]
+    trust: OdsCode | None = None
+    exam_codes: Annotated[tuple[Code, ...], Field(min_length=1)] | None = None
+    modalities: Annotated[tuple[Modality, ...], Field(min_length=1)] | None = None
+    settings: Annotated[tuple[Setting, ...], Field(min_length=1)] | None = None
+    urgencies: Annotated[tuple[Urgency, ...], Field(min_length=1)] | None = None
+    min_age_years: Years | None = None
+    max_age_years: Years | None = None
+    words: Annotated[tuple[Words, ...], Field(min_length=1)] | None = None
+    valid_from: date
+    valid_to: date | None = None
+    source: Words
+    confirmed_by: Words | None = None
+
+    @model_validator(mode="after")
+    def _tells_something(self) -> Self:
+        several = (self.exam_codes, self.modalities, self.settings, self.urgencies, self.words)
+        if not any(several) and self.min_age_years is None and self.max_age_years is None:
+            raise ValueError(
+                "a rule needs `exam_codes`, `modalities`, `settings`, `urgencies`, `min_age_years`, `max_age_years` or"
+                " `words`"
+            )
+        if self.words and self.state == "no":
+            raise ValueError("`words` of the clinical question can only tell that a flag is so: leave them out")
+        in_order(self.min_age_years, self.max_age_years, "min_age_years", "max_age_years")
+        in_order(self.valid_from, self.valid_to, "valid_from", "valid_to")
+        return self
+
+
 class ActReason(Row):
     """A network's own reason for an act on an item, beside the fixed ones."""
 
@@ -170,7 +216,7 @@ class Scope(Row):
     min_age_years: Years | None = None
     max_age_years: Years | None = None
     settings: Annotated[tuple[Setting, ...], Field(min_length=1)] | None = None
-    excluded_flags: tuple[Words, ...] = ()
+    excluded_flags: tuple[FlagName, ...] = ()
     classifies_unmapped: bool = False
     signed_by: Words
     valid_from: date
@@ -337,6 +383,7 @@ class Network(Row):
     minutes_modifier: tuple[MinutesModifier, ...] = ()
     target: tuple[Target, ...] = ()
     not_offered: tuple[NotOffered, ...] = ()
+    flag: tuple[Flag, ...] = ()
     act_reason: tuple[ActReason, ...] = ()
     pause: tuple[PauseAllowed, ...] = ()
     alert_timer: tuple[AlertTimerRow, ...] = ()

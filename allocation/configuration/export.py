@@ -27,6 +27,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "minutes_modifier": ("kind", "valid_from"),
     "target": ("id", "valid_from"),
     "not_offered": ("id", "valid_from"),
+    "flag": ("id", "valid_from"),
     "act_reason": ("act", "code"),
     "pause": ("id", "valid_from"),
     "alert_timer": ("kind", "trust", "valid_from"),

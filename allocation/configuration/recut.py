@@ -14,7 +14,7 @@ from worklist.db.tables.people import scope_grant, scope_of_practice
 from worklist.db.tables.work import item, reading
 from worklist.intake.working_out import reprofile
 from worklist.item import UNREPORTED
-from worklist.profile import ScopeTerms, age_cuts, exam_group_key, exam_groups
+from worklist.profile import ScopeTerms, age_cuts, exam_group_key, exam_groups, flags_of_exams
 from worklist.reading import ReadingState
 
 
@@ -22,7 +22,16 @@ def recut(connection: Connection) -> int:
     """Cut anew and give how many items were looked at; none where the cut is the one in force."""
     scopes = connection.execute(select(scope_of_practice)).all()
     narrower = connection.execute(select(scope_grant.c.min_age_years, scope_grant.c.max_age_years)).all()
-    terms = [ScopeTerms(frozenset(one.exam_codes), one.min_age_years, one.max_age_years) for one in scopes]
+    terms = [
+        ScopeTerms(
+            frozenset(one.exam_codes),
+            one.min_age_years,
+            one.max_age_years,
+            frozenset(one.excluded_flags),
+            one.classifies_unmapped,
+        )
+        for one in scopes
+    ]
     ages = [ScopeTerms(frozenset(), one.min_age_years, one.max_age_years) for one in narrower]
     named = {code for one in terms for code in one.exam_codes}
     # one without a scope group that no scope names stays out, and so is unmapped work: whoever classifies may read it
@@ -32,14 +41,18 @@ def recut(connection: Connection) -> int:
         if one.subspecialty is not None or one.code in named
     }
     group_of_exam: dict[str, int] = {}
+    flags_of_group = {"": sorted(flags_of_exams(terms, None))}
     for codes in exam_groups(ionising, terms):
         number = _group_id(connection, codes, ionising=ionising[codes[0]])
         group_of_exam |= dict.fromkeys(codes, number)
+        flags_of_group[str(number)] = sorted(flags_of_exams(terms, codes))
+    flags_of_group = {group: flags for group, flags in flags_of_group.items() if flags}
     cuts = list(age_cuts([*terms, *ages]))
     newest = connection.execute(select(profile_cut).order_by(profile_cut.c.id.desc()).limit(1)).one_or_none()
-    if newest is not None and newest.age_cuts == cuts and newest.group_of_exam == group_of_exam:
+    cut = {"age_cuts": cuts, "group_of_exam": group_of_exam, "flags_of_group": flags_of_group}
+    if newest is not None and {name: getattr(newest, name) for name in cut} == cut:
         return 0
-    connection.execute(insert(profile_cut).values(age_cuts=cuts, group_of_exam=group_of_exam))
+    connection.execute(insert(profile_cut).values(cut))
     unreported = [state.value for state in UNREPORTED]
     to_read = select(reading.c.item_id).where(reading.c.state.in_((ReadingState.OPEN.value, ReadingState.HELD.value)))
     waiting = connection.scalars(

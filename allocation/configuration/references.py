@@ -60,6 +60,7 @@ def _duplicates(network: Network) -> Iterator[Place]:
     modifiers = ((row.kind.value, row.valid_from) for row in network.minutes_modifier)
     yield from _twice(("minutes_modifier",), "kind", modifiers)
     yield from _twice(("not_offered",), "id", ((row.id, row.valid_from) for row in network.not_offered))
+    yield from _twice(("flag",), "id", ((row.id, row.valid_from) for row in network.flag))
     yield from _twice(("act_reason",), "code", ((row.act, row.code) for row in network.act_reason))
     yield from _twice(("pause",), "id", ((row.id, row.valid_from) for row in network.pause))
     timers = ((row.kind, row.trust, row.valid_from) for row in network.alert_timer)
@@ -94,6 +95,7 @@ def _trusts(network: Network, known: Known) -> Iterator[Place]:
     named += [(("ris", n, "trust"), row.trust) for n, row in enumerate(network.ris)]
     named += [(("target", n, "trust"), row.trust) for n, row in enumerate(network.target)]
     named += [(("not_offered", n, "trust"), row.trust) for n, row in enumerate(network.not_offered)]
+    named += [(("flag", n, "trust"), row.trust) for n, row in enumerate(network.flag)]
     named += [(("pause", n, "trust"), row.trust) for n, row in enumerate(network.pause)]
     named += [(("alert_timer", n, "trust"), row.trust) for n, row in enumerate(network.alert_timer)]
     named += [(("exam_alias", n, "trust"), row.trust) for n, row in enumerate(network.exam_alias)]
@@ -132,6 +134,8 @@ def _exams(network: Network, known: Known) -> Iterator[Place]:
         named += [(("target", n, "exam_codes", m), code) for m, code in enumerate(target.exam_codes or ())]
     for n, kept_back in enumerate(network.not_offered):
         named += [(("not_offered", n, "exam_codes", m), code) for m, code in enumerate(kept_back.exam_codes or ())]
+    for n, flag in enumerate(network.flag):
+        named += [(("flag", n, "exam_codes", m), code) for m, code in enumerate(flag.exam_codes or ())]
     for n, scope in enumerate(network.scope):
         named += [(("scope", n, "exam_codes", m), code) for m, code in enumerate(scope.exam_codes)]
     for n, card in enumerate(network.rate_card):

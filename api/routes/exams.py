@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from sqlalchemy import Connection
 
-from api.acts import Act, Permitted
+from api.acts import Permitted
 from api.problems import Problem
+from api.routes.work import trust_filter
 from api.schemas.exams import MapExam, MappedExam, Mapping, Mappings, UnmappedExam, UnmappedExams
 from worklist.exams.mappings import list_mappings, map_from_now_on, word_as_sent
 from worklist.exams.unmapped import list_unmapped
@@ -27,7 +28,7 @@ def unmapped(
 
     Whoever looks after the network sees how many there are of each trust.
     """
-    wanted = _trust(act, trust)
+    wanted = trust_filter(act, trust)
     with act.transaction() as connection:
         found = list_unmapped(connection, wanted, limit=limit)
         audit.append(
@@ -44,7 +45,7 @@ def mappings(
     act: Permitted, trust: str | None = None, limit: Annotated[int, Query(ge=1, le=_LONGEST)] = 100
 ) -> Mappings:
     """List a trust's own words for exams, standing and closed: who mapped them, when and why."""
-    wanted = _trust(act, trust)
+    wanted = trust_filter(act, trust)
     with act.transaction() as connection:
         found = list_mappings(connection, wanted, limit=limit)
         audit.append(
@@ -76,15 +77,3 @@ def map_exam(act: Permitted, body: MapExam) -> Response:
         return 201, MappedExam.model_validate(done)
 
     return act.once(do, body)
-
-
-def _trust(act: Act, wanted: str | None) -> str | None:
-    """Give the trust to list: the principal's own, or for the network any or all."""
-    who = act.principal
-    if who.network_wide:
-        return wanted
-    if who.trust is None:
-        raise Problem(403, "not-permitted", "this account has no trust; add it with --trust ODS")
-    if wanted not in (None, who.trust):
-        raise Problem(404, "not-found", "no such trust of yours")
-    return who.trust

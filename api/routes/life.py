@@ -8,17 +8,18 @@ from typing import Any
 from fastapi import APIRouter, Response
 from sqlalchemy import Connection
 
-from allocation.offered import holds, on_duty
+from allocation.offered import holds, may_open, on_duty
 from allocation.workforce import load_item_row
 from api.acts import Act, Permitted, rule_of
 from api.permissions import Role
 from api.routes.work import may_see
-from api.schemas.life import Changed, ItemAct, ItemActs, Noted, Priority, Reasoned
+from api.schemas.life import Changed, Flags, ItemAct, ItemActs, Noted, Priority, Reasoned
 from api.schemas.work import Item, item_of
 from worklist.discrepancies import state_discrepancy
 from worklist.item_view import read_items
 from worklist.life import acts as life
 from worklist.life.act_reasons import reasons_for
+from worklist.life.flagging import state_flags
 from worklist.life.history import read_acts
 from worklist.life.moves import UnknownItem
 from worklist.life.reasons import ReasonedAct
@@ -128,6 +129,16 @@ def priority(act: Permitted, item_id: int, body: Priority) -> Response:
         return holds(connection, reporter_id, wanted) or on_duty(connection, reporter_id, wanted)
 
     return _act(act, item_id, body, do, or_reporter=holds_or_has_duty)
+
+
+@router.post("/items/{item_id}/flags", response_model=Item)
+def flags(act: Permitted, item_id: int, body: Flags) -> Response:
+    """Say what is so of an item, against its clinical question; a reporter of what they may report as it stands."""
+
+    def do(connection: Connection) -> None:
+        state_flags(connection, act.principal.name, item_id, body.flags, body.note)
+
+    return _act(act, item_id, body, do, or_reporter=may_open)
 
 
 def _act(

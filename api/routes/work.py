@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -19,6 +20,7 @@ from api.schemas.work import Accession, Classify, Complete, Item, ItemPage, Quie
 from worklist.bundles import bundles_of
 from worklist.clock import now
 from worklist.doubts import list_doubts
+from worklist.exclusions.flags import FlagState
 from worklist.feeds.heard import quiet_feeds
 from worklist.intake.item_facts import PERSON
 from worklist.item import UNREPORTED, ItemState
@@ -54,6 +56,7 @@ def worklist(
     modality: str | None = None,
     setting: str | None = None,
     state: Annotated[list[ItemState] | None, Query()] = None,
+    unknown_flag: str | None = None,
     mine: bool = False,
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=_LONGEST_PAGE)] = 100,
@@ -64,9 +67,10 @@ def worklist(
     the items of their trust, or of the network, and with `mine` what a reporter in their place sees.
     """
     if mine or not act.principal.lists_work:
-        filters = Page(trust, modality, setting, tuple(state) if state else tuple(UNREPORTED), limit=limit)
+        states = tuple(state) if state else tuple(UNREPORTED)
+        filters = Page(trust, modality, setting, states, limit=limit, unknown_flag=unknown_flag)
         return _reporters_list(act, filters)
-    trusts = _trust_filter(act, trust)
+    trusts = trust_filter(act, trust)
     page = Page(
         trust=trusts,
         modality=modality,
@@ -74,6 +78,7 @@ def worklist(
         states=tuple(state) if state else tuple(UNREPORTED),
         after=read_cursor(cursor),
         limit=limit + 1,
+        unknown_flag=unknown_flag,
     )
     with act.transaction() as connection:
         ids = list_item_ids(connection, page)
@@ -116,16 +121,22 @@ def eligibility(act: Permitted, item_id: int) -> dict[str, Any]:
         if row is None or not may_see(act, connection, item_id, row.trust_ods):
             raise UnknownItem(item_id)
         work, moment = work_of_item(connection, row), now(connection)
-        verdicts = [(one, judge(one, work, moment)) for one in load_reporters(connection).values()]
+        unknown = [one.flag for one in read_items(connection, [item_id])[0].flags if one.state == FlagState.UNKNOWN]
+        cleared = replace(work, cleared_flags=work.cleared_flags.union(unknown))
+        verdicts = [
+            (one, judge(one, work, moment), judge(one, cleared, moment)) for one in load_reporters(connection).values()
+        ]
         audit.append(connection, act.principal.name, "eligibility read", items=[item_id])
     return {
         "item_id": item_id,
+        "unknown_flags": unknown,
         "reporters": [
             {
                 "reporter": one.code,
                 "name": one.name,
                 "profession": one.profession,
                 "eligible": verdict.eligible,
+                "eligible_once_flags_are_cleared": once_cleared.eligible,
                 "level": verdict.level.name.lower() if verdict.level else None,
                 "valid_until": verdict.valid_until,
                 "reasons": [
@@ -133,7 +144,7 @@ def eligibility(act: Permitted, item_id: int) -> dict[str, Any]:
                     for reason in verdict.reasons
                 ],
             }
-            for one, verdict in sorted(verdicts, key=lambda pair: (not pair[1].eligible, pair[0].code))
+            for one, verdict, once_cleared in sorted(verdicts, key=lambda told: (not told[1].eligible, told[0].code))
         ],
     }
 
@@ -210,7 +221,7 @@ def exceptions(
 
 def _reporters_list(act: Act, filters: Page) -> ItemPage:
     with act.transaction() as connection:
-        narrow = filters.setting is not None or filters.states != tuple(UNREPORTED)
+        narrow = (filters.setting, filters.unknown_flag) != (None, None) or filters.states != tuple(UNREPORTED)
         reach = _LONGEST_PAGE if narrow else filters.limit
         offers = offered_to(connection, act.reporter_id, limit=reach, trust=filters.trust, modality=filters.modality)
         views = {
@@ -238,7 +249,8 @@ def _quiet(connection: Connection, trusts: frozenset[str] | None, wanted: str | 
     return [QuietFeed.model_validate(one) for one in quiet_feeds(connection, feeding)]
 
 
-def _trust_filter(act: Act, wanted: str | None) -> str | None:
+def trust_filter(act: Act, wanted: str | None) -> str | None:
+    """Give the trust to list: the principal's own, or for the network the wanted one or all."""
     if act.principal.network_wide:
         return wanted
     if act.principal.trust is None:

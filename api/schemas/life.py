@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from api.schemas.work import Body, Words
+from worklist.exclusions.flags import FlagState
 from worklist.reading import Discrepancy
 from worklist.turnaround.targets import Urgency
 
@@ -41,6 +42,12 @@ class Priority(Reasoned):
     urgency: Urgency
 
 
+class Flags(Noted):
+    """What is so of the item, seen against its clinical question; `unknown` takes back what a person said."""
+
+    flags: Annotated[dict[str, FlagState], Field(min_length=1, max_length=50)]
+
+
 class ItemAct(BaseModel):
     """What a person did with an item beside reading it; `note` null: there is none, or it is not yours to see."""
 
@@ -51,7 +58,9 @@ class ItemAct(BaseModel):
     at: datetime
     reason: str | None
     note: str | None
-    detail: dict[str, str | None] | None = Field(description="of a priority: which was given, and which it had")
+    detail: dict[str, str | None] | None = Field(
+        description="of a priority: which was given, and which it had; of flags: what was said"
+    )
 
 
 class ItemActs(BaseModel):

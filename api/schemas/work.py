@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_vali
 from allocation.claims import Claimed
 from allocation.leases import SkipReason
 from allocation.offered import Offered
+from worklist.exclusions.flags import FlagState
 from worklist.feeds.heard import FeedKind
 from worklist.home.clock import ReportedSource
 from worklist.home.told import Locks
@@ -64,6 +65,16 @@ class Pause(BaseModel):
     ended_at: datetime | None
 
 
+class Flag(BaseModel):
+    """What is known of an exclusion flag. Unknown is not no: it closes the scopes that exclude it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    flag: str
+    state: FlagState
+    by: str | None = Field(description="the rule's id, or `person`; null where it is not known")
+
+
 class Patient(BaseModel):
     """Who the patient is; given to those who may see it."""
 
@@ -113,6 +124,7 @@ class Item(BaseModel):
     trust: str
     accession_number: str | None
     exams: list[Exam]
+    flags: list[Flag] = Field(description="exclusion flags that somebody tells, or that close a scope while unknown")
     modality: str | None
     age_years: int | None
     setting: str | None

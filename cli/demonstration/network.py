@@ -39,6 +39,7 @@ PARTS = (
     ("worklist", "catalogue.toml"),
     ("worklist", "minutes.toml"),
     ("worklist", "targets.toml"),
+    ("worklist", "flags.toml"),
     ("allocation", "scopes.toml"),
     ("allocation", "radiologists.toml"),
     ("allocation", "radiographers.toml"),

@@ -19,7 +19,7 @@ from allocation.reporter import Registration, Reporter
 from allocation.scope import Grant, Level, Scope
 from allocation.workforce import _representative
 from tests.conftest import NOW
-from worklist.profile import Cut, ScopeTerms, age_cuts, exam_groups, profile_of
+from worklist.profile import Cut, ScopeTerms, age_cuts, exam_groups, flags_of_exams, profile_of
 
 _LINES = (Path(__file__).parent / "eligibility_cases.csv").read_text().splitlines()
 CASES = list(csv.DictReader(line for line in _LINES if not line.startswith("#")))
@@ -107,6 +107,7 @@ _work = st.builds(
     st.one_of(st.none(), st.integers(0, 110)),
     st.one_of(st.none(), _setting),
     _flags,
+    st.one_of(st.just(frozenset({"research", "nai"})), _flags),
 )
 
 
@@ -168,6 +169,8 @@ def test_what_may_be_reported_with_a_fact_missing_may_be_reported_whatever_the_f
         assert judge(who, replace(work, age_years=age), NOW).eligible
     if judge(who, replace(work, setting=None), NOW).eligible:
         assert judge(who, replace(work, setting=setting), NOW).eligible
+    if judge(who, replace(work, flags=frozenset(), cleared_flags=frozenset()), NOW).eligible:
+        assert judge(who, work, NOW).eligible
 
 
 @settings(max_examples=200)
@@ -207,11 +210,28 @@ def test_a_profile_s_representative_gets_the_verdict_of_every_work_of_the_profil
     reporters: list[Reporter], work: Work
 ) -> None:
     grants = [grant for who in reporters for grant in who.grants]
-    terms = [ScopeTerms(one.scope.exam_codes, one.scope.min_age_years, one.scope.max_age_years) for one in grants]
+    terms = [
+        ScopeTerms(
+            scope.exam_codes,
+            scope.min_age_years,
+            scope.max_age_years,
+            scope.excluded_flags,
+            scope.classifies_unmapped,
+        )
+        for scope in (one.scope for one in grants)
+    ]
     ages = [ScopeTerms(frozenset(), one.min_age_years, one.max_age_years) for one in grants]
     groups = dict(enumerate(exam_groups(IONISING, terms), start=1))
-    cut = Cut(age_cuts([*terms, *ages]), {code: number for number, codes in groups.items() for code in codes})
-    profile: Any = profile_of([exam.code for exam in work.exams], work.age_years, work.setting, work.flags, cut)
+    cut = Cut(
+        age_cuts([*terms, *ages]),
+        {code: number for number, codes in groups.items() for code in codes},
+        {
+            None: flags_of_exams(terms, None),
+            **{number: flags_of_exams(terms, codes) for number, codes in groups.items()},
+        },
+    )
+    codes = [exam.code for exam in work.exams]
+    profile: Any = profile_of(codes, work.age_years, work.setting, work.flags, work.cleared_flags, cut)
     for who in reporters:
         reasons, level, until = judge_clinical(who, work, TODAY)
         of_profile, its_level, its_until = judge_clinical(who, _representative(profile, groups), TODAY)
@@ -327,4 +347,5 @@ def _work_of(changes: Mapping[str, str]) -> Work:
         None if age == "?" else int(age),
         None if setting == "?" else setting,
         frozenset(filter(None, changes.get("flags", "").split("+"))),
+        frozenset(filter(None, changes.get("cleared", "").split("+"))),
     )

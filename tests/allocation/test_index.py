@@ -32,7 +32,8 @@ def test_the_index_always_agrees_with_the_rule(network: Database, seed: int) -> 
         profiles = {}
         for half, index in ((works[:60], rebuild_index), (works[60:], index_new_profiles)):
             for work in half:
-                found = profile_of([exam.code for exam in work.exams], work.age_years, work.setting, work.flags, cut)
+                codes = [exam.code for exam in work.exams]
+                found = profile_of(codes, work.age_years, work.setting, work.flags, work.cleared_flags, cut)
                 profiles[work] = profile_id_of(connection, found, [exam.ionising for exam in work.exams])
             index(connection)
         indexed = {tuple(row) for row in connection.execute(_INDEXED)}
@@ -55,6 +56,7 @@ def _random_work(chance: random.Random) -> Work:
         chance.choice((None, chance.randrange(100))),
         chance.choice((None, "gp", "emergency", "inpatient")),
         frozenset(chance.sample(["research", "nai"], chance.choice((0, 0, 1, 2)))),
+        frozenset(chance.sample(["research", "nai"], chance.choice((0, 1, 2, 2)))),
     )
 
 

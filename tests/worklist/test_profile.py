@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,12 +16,16 @@ from worklist.profile import (
     age_cuts,
     exam_group_key,
     exam_groups,
+    flags_of_exams,
     profile_of,
 )
 
 CODES = ("XCHES", "XHANL", "XKNEL", "CHEAD", "MHEAD")
 IONISING = {"XCHES": True, "XHANL": True, "XKNEL": True, "CHEAD": True, "MHEAD": False}
 CUT = Cut((0, 16, 65), {"XCHES": 1, "XHANL": 2, "XKNEL": 2})
+FLAGGED = replace(
+    CUT, flags_of_group={1: frozenset({"research", "child-protection", "trauma"}), None: frozenset({"research"})}
+)
 
 _limits = st.one_of(st.none(), st.integers(0, 130))
 _scopes = st.lists(
@@ -79,31 +85,69 @@ def test_the_last_band_has_no_end() -> None:
 
 
 def test_work_of_two_groups_names_both_once_and_in_order() -> None:
-    assert profile_of(["XHANL", "XCHES", "XKNEL"], 40, "gp", [], CUT) == Profile((1, 2), False, 16, 64, "gp", ())
+    assert profile_of(["XHANL", "XCHES", "XKNEL"], 40, "gp", [], [], CUT) == Profile((1, 2), False, 16, 64, "gp", ())
 
 
 def test_an_unknown_age_is_a_band_of_its_own() -> None:
-    assert profile_of(["XCHES"], None, None, [], CUT) == Profile((1,), False, None, None, None, ())
+    assert profile_of(["XCHES"], None, None, [], [], CUT) == Profile((1,), False, None, None, None, ())
 
 
 def test_a_code_that_is_not_mapped_or_not_catalogued_makes_the_work_unmapped() -> None:
-    assert profile_of(["XCHES", None], 40, "gp", [], CUT) == Profile((1,), True, 16, 64, "gp", ())
-    assert profile_of(["NOVEL"], 40, "gp", [], CUT) == Profile((), True, 16, 64, "gp", ())
-    assert profile_of([], 40, "gp", [], CUT) == Profile((), True, 16, 64, "gp", ())
+    assert profile_of(["XCHES", None], 40, "gp", [], [], CUT) == Profile((1,), True, 16, 64, "gp", ())
+    assert profile_of(["NOVEL"], 40, "gp", [], [], CUT) == Profile((), True, 16, 64, "gp", ())
+    assert profile_of([], 40, "gp", [], [], CUT) == Profile((), True, 16, 64, "gp", ())
 
 
 def test_flags_count_once_and_in_no_order() -> None:
-    one = profile_of(["XCHES"], 40, "gp", ["research", "child-protection"], CUT)
-    other = profile_of(["XCHES"], 40, "gp", ["child-protection", "research", "research"], CUT)
+    one = profile_of(["XCHES"], 40, "gp", ["research", "child-protection"], [], FLAGGED)
+    other = profile_of(["XCHES"], 40, "gp", ["child-protection", "research", "research"], [], FLAGGED)
     assert one.key == other.key
+    assert one.flags == ("child-protection", "research")
 
 
-_flags = st.sets(st.sampled_from(["a", "b", "a,b", "a%2Cb", "|", "a|flags=b"])).map(lambda flags: tuple(sorted(flags)))
+def test_of_the_flags_that_tell_an_exam_apart_some_are_so_some_are_not_and_the_rest_is_not_known() -> None:
+    found = profile_of(["XCHES"], 40, "gp", ["research"], ["child-protection", "research", "other"], FLAGGED)
+    assert (found.flags, found.cleared_flags, found.unknown_flags) == (
+        ("research",),
+        ("child-protection",),
+        ("trauma",),
+    )
+    assert found.key.endswith("|flags=research|cleared=child-protection|unknown=trauma")
+
+
+def test_flags_that_tell_none_of_the_exams_apart_are_not_in_the_profile() -> None:
+    assert profile_of(["XHANL"], 40, "gp", ["research"], ["trauma"], FLAGGED) == Profile((2,), False, 16, 64, "gp", ())
+    both = profile_of(["XHANL", "XCHES"], 40, "gp", [], [], FLAGGED)
+    assert both.unknown_flags == ("child-protection", "research", "trauma")
+
+
+def test_unmapped_work_is_told_apart_by_the_flags_of_who_classifies() -> None:
+    assert profile_of(["XHANL", None], 40, "gp", [], [], FLAGGED).unknown_flags == ("research",)
+    assert profile_of([], 40, "gp", [], ["research"], FLAGGED).cleared_flags == ("research",)
+
+
+def test_the_flags_of_a_group_are_those_of_every_scope_that_covers_one_of_its_exams() -> None:
+    terms = [
+        ScopeTerms(frozenset({"XCHES", "XHANL"}), None, None, frozenset({"a"})),
+        ScopeTerms(frozenset({"XHANL"}), None, None, frozenset({"b"}), classifies_unmapped=True),
+        ScopeTerms(frozenset({"XCHES"}), None, None),
+    ]
+    assert [flags_of_exams(terms, codes) for codes in (["XCHES"], ["XHANL"], ["XKNEL"], None)] == [
+        {"a"},
+        {"a", "b"},
+        set(),
+        {"b"},
+    ]
+
+
+_FLAGS = ("a", "b", "a,b", "a%2Cb", "|", "a|flags=b")
+_flags = st.sets(st.sampled_from(_FLAGS)).map(lambda flags: tuple(sorted(flags)))
 
 
 @given(_flags, _flags)
 def test_two_sets_of_flags_have_one_key_only_if_they_are_one(one: tuple[str, ...], other: tuple[str, ...]) -> None:
-    keys = {profile_of(["XCHES"], 40, "gp", flags, CUT).key for flags in (one, other)}
+    cut = replace(CUT, flags_of_group={1: frozenset(_FLAGS)})
+    keys = {profile_of(["XCHES"], 40, "gp", flags, [], cut).key for flags in (one, other)}
     assert (len(keys) == 1) == (one == other)
 
 

@@ -32,6 +32,8 @@ from worklist.log.sequencer import sequence
 _ROWS = Path(__file__).parent / "rows_at_0005.sql"
 #: What later migrations moved elsewhere, by table.
 _MOVED = {"item_exam": {"code_as_sent", "description_as_sent"}, "item_order": {"message_ids"}}
+#: What a migration empties because it is made anew from the rest.
+_MADE_ANEW = ("reporter_profile", "reporter_indexed", "profile_indexed")
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -84,7 +86,10 @@ def test_no_row_is_lost_and_none_says_anything_else(cluster: embedded.Cluster, u
         after = _rows(connection)
     superuser.dispose()
     del before["alembic_version"], before["rules_version"]  # the rules were added to
+    assert not any(after[table] for table in _MADE_ANEW)
     for table, rows in before.items():
+        if table in _MADE_ANEW:
+            continue
         kept = set(rows[0]) - _MOVED.get(table, set())
         lost = _counted(rows, kept) - _counted(after[table], kept)
         assert not lost, f"{table}: {lost}"

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, Row, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from worklist.db.tables.catalogue import minutes_modifier, minutes_rule
+from worklist.db.tables.exclusions import flag_rule
 from worklist.db.tables.network import (
     exam,
     exam_group,
@@ -28,6 +29,7 @@ from worklist.db.tables.network import (
 from worklist.exams.codes import Alias, Catalogue, Exam
 from worklist.exams.not_offered import NotOfferedReason, NotOfferedRule
 from worklist.exams.valuation import MinutesRule, Modifier, ModifierKind
+from worklist.exclusions.flags import FlagRule, FlagState
 from worklist.profile import Cut, Profile
 from worklist.turnaround.span import Span
 from worklist.turnaround.targets import Setting, TargetClock, TargetRule, Urgency
@@ -45,6 +47,7 @@ class Rules:
     cut: Cut
     minutes: tuple[MinutesRule, ...]
     modifiers: tuple[Modifier, ...]
+    flags: tuple[FlagRule, ...]
 
     def catalogue(self, trust: str) -> Catalogue:
         """Give the catalogue of a trust: everyone's exams and its own, its own words before everyone's."""
@@ -84,6 +87,7 @@ def _read(connection: Connection, version: str) -> Rules:
         _cut(connection),
         tuple(_minutes(connection)),
         tuple(_modifiers(connection)),
+        tuple(_flags(connection)),
     )
 
 
@@ -179,12 +183,36 @@ def _not_offered(connection: Connection) -> list[NotOfferedRule]:
     ]
 
 
+def _flags(connection: Connection) -> list[FlagRule]:
+    return [
+        FlagRule(
+            id=row.code,
+            flag=row.flag,
+            state=FlagState(row.state),
+            trust=row.trust_ods,
+            exam_codes=frozenset(row.exam_codes) if row.exam_codes is not None else None,
+            modalities=frozenset(row.modalities) if row.modalities is not None else None,
+            settings=frozenset(map(Setting, row.settings)) if row.settings is not None else None,
+            urgencies=frozenset(map(Urgency, row.urgencies)) if row.urgencies is not None else None,
+            min_age_years=row.min_age_years,
+            max_age_years=row.max_age_years,
+            words=tuple(row.words) if row.words is not None else None,
+            valid_from=row.valid_from,
+            valid_to=row.valid_to,
+            source=row.source,
+            confirmed_by=row.confirmed_by,
+        )
+        for row in connection.execute(select(flag_rule).order_by(flag_rule.c.code))
+    ]
+
+
 def _cut(connection: Connection) -> Cut:
     """Give the newest profile cut; before the first configuration nothing is cut and all is unmapped."""
     row = connection.execute(select(profile_cut).order_by(profile_cut.c.id.desc()).limit(1)).one_or_none()
     if row is None:
         return Cut((0,), {})
-    return Cut(tuple(row.age_cuts), row.group_of_exam)
+    flags = {int(group) if group else None: frozenset(names) for group, names in row.flags_of_group.items()}
+    return Cut(tuple(row.age_cuts), row.group_of_exam, flags)
 
 
 def profile_id_of(connection: Connection, wanted: Profile, ionising: Sequence[bool]) -> int:
@@ -205,6 +233,8 @@ def profile_id_of(connection: Connection, wanted: Profile, ionising: Sequence[bo
             age_to=wanted.age_to,
             setting=wanted.setting,
             flags=list(wanted.flags),
+            cleared_flags=list(wanted.cleared_flags),
+            unknown_flags=list(wanted.unknown_flags),
             ionising=wanted.unmapped or any(ionising),
         )
         .on_conflict_do_nothing()

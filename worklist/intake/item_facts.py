@@ -20,6 +20,7 @@ from worklist.db.tables.work import item_exam, item_order, item_study, patient, 
 from worklist.exams.catalogue import Rules, exam_of
 from worklist.exams.codes import Catalogue, Exam, MappedExam, map_exams, normal, uk_modality
 from worklist.exams.valuation import Valued
+from worklist.exclusions.flags import NOT_MAPPED, FlagFacts, FlaggedExam
 from worklist.identity import age_at
 from worklist.intake.evidence import step_ends
 from worklist.intake.facts import codes, merge_all
@@ -68,6 +69,14 @@ class ItemFacts:
     preliminary_at: datetime | None
     pauses: tuple[Pause, ...]
     birth_dates_differ: bool
+    clinical_question: str | None
+
+    def to_flag(self, trust: str) -> FlagFacts:
+        """Give what rules of exclusion flags look at, of an item that `trust` performed."""
+        exams = tuple(FlaggedExam(e.code, e.modality) if (e := one.exam) else NOT_MAPPED for one in self.exams)
+        return FlagFacts(
+            trust, self.exam_date, exams, self.age_years, self.setting, self.urgency, self.clinical_question
+        )
 
 
 def facts_of_item(connection: Connection, row: Row[Any], rules: Rules) -> ItemFacts:
@@ -104,6 +113,7 @@ def facts_of_item(connection: Connection, row: Row[Any], rules: Rules) -> ItemFa
         pauses=pauses_of(connection, row.id),
         preliminary_at=connection.scalar(_PRELIMINARY_AT, {"item": row.id}),
         birth_dates_differ=len(birth_dates) > 1,
+        clinical_question=order.clinical_question if order else None,
     )
 
 

@@ -17,6 +17,8 @@ from worklist.exams.catalogue import Rules, profile_id_of, rules_in_force
 from worklist.exams.codes import MappedExam, Unmapped
 from worklist.exams.not_offered import NotOfferedRule, OfferedExam, OfferFacts, not_offered
 from worklist.exams.valuation import Derived, Valued, ValuedExam, counts_priors, minutes_of_exam, value_accession
+from worklist.exclusions.flags import FlagState, flags_of, looked_at
+from worklist.exclusions.statements import statements_of
 from worklist.intake.item_facts import ItemFacts, facts_of_item
 from worklist.intake.offering import is_out_of_hand
 from worklist.item import ItemState
@@ -59,6 +61,7 @@ def clear_facts(connection: Connection, row: Row[Any]) -> None:
         " completed_by"
     )
     values: dict[str, Any] = {**dict.fromkeys(worked_out.split()), "arriving": False}
+    values |= {"flags": [], "cleared_flags": [], "flags_by": {}}
     connection.execute(update(item).where(item.c.id == row.id).values(values))
     for table in (item_exam, exam_as_sent):
         connection.execute(delete(table).where(table.c.item_id == row.id))
@@ -137,7 +140,11 @@ def _values(
         when = check_due(known, facts.preliminary_at, rules.targets, holidays, of_report)
     rule = kept_back(row, facts, rules)
     derived = _value(connection, row, facts, rules, valued)
-    profile = profile_of(exam_codes, facts.age_years, facts.setting, row.flags, rules.cut)
+    flagged = facts.to_flag(row.trust_ods)
+    told = flags_of(flagged, rules.flags, statements_of(connection, row.id, looked_at(flagged)))
+    flags = [flag for flag, one in told.items() if one.state is FlagState.YES]
+    cleared = [flag for flag, one in told.items() if one.state is FlagState.NO]
+    profile = profile_of(exam_codes, facts.age_years, facts.setting, flags, cleared, rules.cut)
     return {
         "modality": facts.modality,
         "age_years": facts.age_years,
@@ -154,6 +161,9 @@ def _values(
         "not_offered_reason": rule.reason.value if rule else None,
         "reporting_minutes": derived.minutes,
         "minutes_derivation": list(derived.steps),
+        "flags": flags,
+        "cleared_flags": cleared,
+        "flags_by": {flag: one.by for flag, one in told.items()},
         "profile_id": profile_id_of(connection, profile, [exam.ionising for exam in mapped if exam]),
     }
 

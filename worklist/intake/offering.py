@@ -14,7 +14,7 @@ from worklist.db.tables.network import exam
 from worklist.db.tables.work import item, item_exam, order_identity
 from worklist.exams.catalogue import rules_in_force
 from worklist.exams.not_offered import NotOfferedRule, OfferedExam, OfferFacts, not_offered
-from worklist.item import ItemState, Move
+from worklist.item import UNREPORTED, ItemState, Move
 from worklist.life.moves import make_move
 from worklist.life.withdrawal import withdraw_readings
 from worklist.turnaround.targets import Setting
@@ -82,8 +82,18 @@ def came_under_rule(connection: Connection, row: Row[Any]) -> NotOfferedRule | N
 
 def to_reconsider(connection: Connection, trusts: Collection[str | None]) -> list[tuple[str, int]]:
     """Give the waiting items, as (trust, id), that a change of these trusts' rules concerns; None is every trust's."""
-    waiting = select(item.c.trust_ods, item.c.id).where(item.c.state.in_([state.value for state in _RECONSIDERED]))
+    return _in_states(connection, trusts, _RECONSIDERED)
+
+
+def to_flag_anew(connection: Connection, trusts: Collection[str | None]) -> list[tuple[str, int]]:
+    """Give the unreported items, as (trust, id), whose exclusion flags a change of these trusts' rules concerns."""
+    return _in_states(connection, trusts, UNREPORTED - {ItemState.ORDERED, ItemState.ARRIVING})
+
+
+def _in_states(
+    connection: Connection, trusts: Collection[str | None], states: Collection[ItemState]
+) -> list[tuple[str, int]]:
+    found = select(item.c.trust_ods, item.c.id).where(item.c.state.in_([state.value for state in states]))
     if None not in trusts:
-        waiting = waiting.where(item.c.trust_ods.in_(trusts))
-    rows = connection.execute(waiting.order_by(item.c.id))
-    return [(row.trust_ods, row.id) for row in rows]
+        found = found.where(item.c.trust_ods.in_(trusts))
+    return [(row.trust_ods, row.id) for row in connection.execute(found.order_by(item.c.id))]

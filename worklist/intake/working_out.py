@@ -107,7 +107,8 @@ def reprofile(connection: Connection, item_id: int) -> None:
     """Give an item the profile that the cut in force makes of its facts; its facts stay."""
     row = lock_item(connection, item_id)
     exams = connection.execute(_EXAMS_OF_ITEM, {"id": item_id}).all()
-    profile = profile_of([e.code for e in exams], row.age_years, row.setting, row.flags, rules_in_force(connection).cut)
+    codes, cut = [one.code for one in exams], rules_in_force(connection).cut
+    profile = profile_of(codes, row.age_years, row.setting, row.flags, row.cleared_flags, cut)
     profile_id = profile_id_of(connection, profile, [bool(e.ionising) for e in exams])
     connection.execute(update(item).where(item.c.id == item_id).values(profile_id=profile_id))
     connection.execute(update(reading).where(reading.c.item_id == item_id, _waits).values(profile_id=profile_id))

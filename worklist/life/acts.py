@@ -113,11 +113,11 @@ def cancel(connection: Connection, actor: str, item_id: int, reason: str, note: 
     UnknownItem, UnknownReason, ForbiddenMove
     """
     require_reason(connection, ReasonedAct.CANCEL, reason)
-    row = _lock(connection, item_id)
+    row = lock_for_act(connection, item_id)
     ended = withdraw_readings(connection, item_id, f"cancel: {reason}")
     dimensions = {"by": "person", "reason": reason, "claims_ended": list(ended)}
     make_move(connection, row, Move.CANCELLED, dimensions=dimensions, state_reason=reason, arriving=False)
-    _note(connection, actor, row, ReasonedAct.CANCEL.value, reason, note)
+    note_act(connection, actor, row, ReasonedAct.CANCEL.value, reason, note)
 
 
 def change_priority(
@@ -132,7 +132,7 @@ def change_priority(
     UnknownItem, UnknownReason, PriorityStands, ForbiddenMove
     """
     require_reason(connection, ReasonedAct.CHANGE_PRIORITY, reason)
-    row = _lock(connection, item_id)
+    row = lock_for_act(connection, item_id)
     if row.state not in UNREPORTED:
         raise ForbiddenMove(ItemState(row.state), "change its priority")
     if row.urgency == urgency:
@@ -146,25 +146,25 @@ def change_priority(
     dimensions = {"given": urgency.value, "was": row.urgency, "reason": reason}
     append_item_event(connection, changed, "item.priority-changed", dimensions=dimensions)
     detail = {"urgency": urgency.value, "was": row.urgency}
-    _note(connection, actor, row, ReasonedAct.CHANGE_PRIORITY.value, reason, note, detail)
+    note_act(connection, actor, row, ReasonedAct.CHANGE_PRIORITY.value, reason, note, detail)
 
 
 def _stop(
     connection: Connection, actor: str, item_id: int, act: ReasonedAct, move: Move, reason: str, note: str | None
 ) -> None:
     require_reason(connection, act, reason)
-    row = _lock(connection, item_id)
+    row = lock_for_act(connection, item_id)
     ended = hold_readings(connection, item_id, f"{act.value}: {reason}")
     dimensions = {"by": "person", "reason": reason, "claims_ended": list(ended)}
     moved = make_move(connection, row, move, dimensions=dimensions, state_reason=reason)
     begin_pause(connection, moved, act, reason, actor)
     if pauses_of(connection, item_id):  # one began, or the move has ended one
         work_out(connection, item_id)
-    _note(connection, actor, row, act.value, reason, note)
+    note_act(connection, actor, row, act.value, reason, note)
 
 
 def _resume(connection: Connection, actor: str, item_id: int, act: str, move: Move, note: str | None) -> None:
-    row = _lock(connection, item_id)
+    row = lock_for_act(connection, item_id)
     named = select(order_identity.c.accession_number).where(order_identity.c.item_id == item_id)
     if connection.scalar(named) is None:
         raise AccessionMissing(item_id)
@@ -175,17 +175,23 @@ def _resume(connection: Connection, actor: str, item_id: int, act: str, move: Mo
     make_move(connection, row, Move.RECALL_RESUMED if recalled else move, dimensions={"by": "person", "act": act})
     connection.execute(update(reading).where(held).values(state=ReadingState.OPEN.value, free_from=func.radpool_now()))
     work_out(connection, item_id)
-    _note(connection, actor, row, act, None, note)
+    note_act(connection, actor, row, act, None, note)
 
 
-def _lock(connection: Connection, item_id: int) -> Row[Any]:
+def lock_for_act(connection: Connection, item_id: int) -> Row[Any]:
+    """Lock an item, the profile cut before it, and see the identities of its trust from then on.
+
+    Raises
+    ------
+    UnknownItem
+    """
     hold_cut(connection)
     row = lock_item(connection, item_id)
     view_as(connection, Viewer(trust=row.trust_ods))
     return row
 
 
-def _note(
+def note_act(
     connection: Connection,
     actor: str,
     row: Row[Any],
@@ -194,6 +200,7 @@ def _note(
     note: str | None,
     detail: Mapping[str, str | None] | None = None,
 ) -> None:
+    """Write down what a person did with an item, and audit it."""
     connection.execute(
         insert(item_act).values(
             item_id=row.id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise, product
 
@@ -19,14 +20,29 @@ from allocation.reporter import Registration, Reporter
 from allocation.scope import Grant, Level, Scope
 from cli.demonstration.network import demonstration_network, demonstration_rota
 from tests.conftest import Database
-from worklist.turnaround.targets import Setting
+from worklist.exclusions.flags import FlagFacts, FlaggedExam, FlagRule, FlagState, flags_of
+from worklist.turnaround.targets import Setting, Urgency
 
 MONDAY = date(2026, 11, 23)
 AT = datetime(2026, 11, 25, 10, tzinfo=UTC)
 NETWORK = demonstration_network().network
 AGES = {"child": 7, "adult": 52, "unknown": None}
+FLAGS = frozenset(flag for row in NETWORK.scope for flag in row.excluded_flags)
 REPORTED = [row for row in NETWORK.exam if row.modality != "US"]
 NOT_IONISING = {"MR", "US"}
+FLAG_RULES = [
+    FlagRule(
+        **{
+            **row.model_dump(exclude={"state"}),
+            **{
+                name: frozenset(several) if (several := getattr(row, name)) else None
+                for name in ("exam_codes", "modalities", "settings", "urgencies")
+            },
+            "state": FlagState(row.state),
+        }
+    )
+    for row in NETWORK.flag
+]
 
 
 def test_every_reference_resolves() -> None:
@@ -105,14 +121,45 @@ def test_unmapped_work_has_a_consultant_who_classifies_it(trust: str) -> None:
     assert len(_consultants(Work(trust, (Exam(None, ionising=True),), None, None))) >= 3
 
 
+def test_every_flag_that_a_scope_excludes_can_be_told_both_ways() -> None:
+    told = {(row.flag, row.state) for row in NETWORK.flag}
+    assert told == set(product(FLAGS, ("yes", "no")))
+
+
+@pytest.mark.parametrize(
+    ("exam", "age", "setting", "question", "so", "not_known"),
+    [
+        ("XKNEL", 40, "gp", "Fell", set(), set()),
+        ("XKNEL", 40, "emergency", None, set(), set()),
+        ("XKNEL", 40, "outpatient", None, set(), {"post_operative_complex"}),
+        ("XKNEL", 40, "emergency", "Fixation of the tibia in May", {"post_operative_complex"}, set()),
+        ("XKNEL", 8, "emergency", "Fell", set(), {"suspected_physical_abuse"}),
+        ("XKNEL", None, "gp", None, set(), {"suspected_physical_abuse"}),
+        ("XKNEL", 40, "gp", "? NAI as a child", {"suspected_physical_abuse"}, set()),
+        ("XCHES", 40, "inpatient", None, set(), set()),
+        ("CHEAD", 70, "emergency", "Fell", set(), set()),
+        ("CHEAD", 70, "inpatient", "staging", {"known_cancer_staging"}, {"post_operative_complex"}),
+    ],
+)
+def test_what_its_rules_tell(
+    exam: str, age: int | None, setting: str, question: str | None, so: set[str], not_known: set[str]
+) -> None:
+    modality = next(row.modality for row in NETWORK.exam if row.code == exam)
+    facts = FlagFacts("RZ1", MONDAY, (FlaggedExam(exam, modality),), age, Setting(setting), Urgency.ROUTINE, question)
+    told = flags_of(facts, FLAG_RULES)
+    assert {flag for flag, one in told.items() if one.state is FlagState.YES} == so
+    assert FLAGS - told.keys() == not_known
+
+
 def test_an_expired_passport_closes_a_trust() -> None:
-    verdict = judge(_reporter("pritchard"), Work("RZ4", (Exam("XKNEL", ionising=True),), 40, "gp"), AT)
+    knee = Work("RZ4", (Exam("XKNEL", ionising=True),), 40, "gp", cleared_flags=FLAGS)
+    verdict = judge(_reporter("pritchard"), knee, AT)
     assert verdict.failures == ("RZ4: the staff_passport entitlement is not in force on 2026-11-25",)
-    assert judge(_reporter("pritchard"), Work("RZ3", (Exam("XKNEL", ionising=True),), 40, "gp"), AT).eligible
+    assert judge(_reporter("pritchard"), replace(knee, trust="RZ3"), AT).eligible
 
 
 def test_a_registration_that_runs_out_closes_everything() -> None:
-    head = Work("RZ2", (Exam("CHEAD", ionising=True),), 70, "emergency")
+    head = Work("RZ2", (Exam("CHEAD", ionising=True),), 70, "emergency", cleared_flags=FLAGS)
     assert judge(_reporter("mwangi"), head, AT).eligible
     assert not judge(_reporter("mwangi"), head, datetime(2027, 1, 4, 10, tzinfo=UTC)).eligible
 

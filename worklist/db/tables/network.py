@@ -190,6 +190,8 @@ profile = Table(
     Column("flags", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Column("ionising", Boolean, nullable=False),
     now_column("created_at"),
+    Column("cleared_flags", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("unknown_flags", ARRAY(Text), nullable=False, server_default=text("'{}'")),
     Index("profile_exam_groups_idx", "exam_groups", postgresql_using="gin"),
     comment="What clinical eligibility can depend on; rows are never changed. Null age or setting: not known.",
 )
@@ -201,6 +203,13 @@ profile_cut = Table(
     Column("age_cuts", ARRAY(Integer), nullable=False),
     Column("group_of_exam", JSONB, nullable=False),
     now_column("created_at"),
+    Column(
+        "flags_of_group",
+        JSONB,
+        nullable=False,
+        server_default=text("'{}'"),
+        comment="Exclusion flags that tell a group's work apart; under the empty name those of unmapped work.",
+    ),
     comment="How the scopes in force cut ages and exam codes; the newest row is used for new work.",
 )
 
