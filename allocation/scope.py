@@ -130,7 +130,7 @@ def _setting_checks(grant: Grant, setting: str | None) -> tuple[tuple[bool, str]
 
 def _flag_checks(scope: Scope, work: Circumstances) -> tuple[tuple[bool, str], ...]:
     return tuple(
-        (flag not in work.cleared_flags, f"it excludes {flag}, and it is not known whether that is so")
+        (flag not in work.cleared_flags, f"it excludes {flag}; whether it is so is not known")
         if flag not in work.flags
         else (True, f"it excludes {flag}")
         for flag in sorted(scope.excluded_flags, key=lambda flag: (flag not in work.flags, flag))
