@@ -173,6 +173,14 @@ def refer(connection: Connection, actor: str, reporter_id: int, claim_id: int, t
     _note(connection, actor, held, "refer", "to-radiologist", note)
 
 
+def take_away(connection: Connection, actor: str, held: Held, why: str) -> None:
+    """Take a locked reading from its holder, who may not report it any more; it keeps its place by due time.
+
+    `why` is told to the holder, in words. The transaction holds the profile cut.
+    """
+    _give_back(connection, actor, held, ClaimEnd.WITHDRAWN, "not-eligible", told=why)
+
+
 def return_lapsed(engine: Engine, *, limit: int = 200) -> int:
     """Show items whose lease has run out as ready again, and give how many.
 
@@ -224,8 +232,10 @@ def _note(connection: Connection, actor: str, held: Held, act: str, reason: str,
     connection.execute(insert(item_act).values(item_id=held.item.id, trust_ods=held.item.trust_ods, **values))
 
 
-def _give_back(connection: Connection, actor: str, held: Held, end: ClaimEnd, reason: str = "") -> None:
-    end_claim(connection, held.claim.id, end, reason)
+def _give_back(
+    connection: Connection, actor: str, held: Held, end: ClaimEnd, reason: str = "", *, told: str = ""
+) -> None:
+    end_claim(connection, held.claim.id, end, told or reason)
     connection.execute(update(reading).where(reading.c.id == held.reading.id).values(free_from=func.radpool_now()))
     dimensions = {**_who(held), "why": end.value, "reason": reason}
     if held.item.state == ItemState.IN_PROGRESS and not _being_read(connection, held.item.id):

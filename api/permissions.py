@@ -62,6 +62,9 @@ _DELIVERIES = frozenset({_R.PACS_MANAGER, _R.COORDINATOR, _R.NETWORK_MANAGER, _R
 _STEERS = frozenset({_R.COORDINATOR, _R.PACS_MANAGER, _R.CLINICAL_LEAD})
 _OUTSOURCES = frozenset({_R.COORDINATOR, _R.CLINICAL_LEAD, _R.TRUST_MANAGER, _R.NETWORK_MANAGER})
 
+#: Who signs for the network's reporters; a trust's own lead does so for nobody of another trust.
+_SUSPENDS = frozenset({_R.CLINICAL_LEAD})
+
 #: The one place where routes get their rule: method and path under /api/v1, and who may.
 RULES: dict[str, frozenset[Role]] = {
     "GET /me": frozenset(Role),
@@ -107,6 +110,10 @@ RULES: dict[str, frozenset[Role]] = {
     "GET /scopes": _WORK,
     "GET /grants": _WORK,
     "GET /entitlements": _WORK,
+    "POST /reporters/{reporter}/suspend": _SUSPENDS,
+    "POST /reporters/{reporter}/resume": _SUSPENDS,
+    "POST /grants/{grant_id}/suspend": _SUSPENDS,
+    "POST /grants/{grant_id}/resume": _SUSPENDS,
     "GET /sessions": _WORK | _MONEY,
     "GET /rate-cards": frozenset(Role),
     "GET /pay/lines": _MONEY,

@@ -20,6 +20,7 @@ from allocation.claims import NotEligible, NotFree, UnknownSession
 from allocation.configuration.read import InvalidConfiguration
 from allocation.leases import ClaimSuperseded, UnknownClaim
 from allocation.reports import StillArriving
+from allocation.suspension import SuspensionStands, UnknownGrant
 from allocation.workforce import UnknownReporter
 from api.dicom_web.exchange import TooManyStores, TooSlow
 from api.dicom_web.objects import MalformedBody, TooMuch
@@ -58,6 +59,8 @@ KNOWN: dict[type[Exception], tuple[int, str, str]] = {
     NothingWentOut: (422, "nothing-went-out", "No report went out before"),
     DiscrepancyStands: (409, "discrepancy-stands", "Stated already"),
     UnknownReporter: (404, "unknown-reporter", "No such reporter"),
+    UnknownGrant: (404, "unknown-grant", "No such grant"),
+    SuspensionStands: (409, "suspension-stands", "So already"),
     UnknownSession: (422, "unknown-session", "No such session, or not now"),
     UnknownDelivery: (404, "unknown-delivery", "No such message to a home RIS"),
     NotDead: (409, "not-given-up", "The message was not given up"),

@@ -22,6 +22,7 @@ from allocation.configuration.rows import put_rows, words
 from allocation.configuration.sources import Source
 from allocation.configuration.standing import add_rate_cards, add_scopes
 from allocation.exam_catalogue.words import NOT_IONISING
+from allocation.suspension import take_back_all
 from allocation.workforce import hold_index, rebuild_index
 from worklist.db.engine import Viewer, view_as
 from worklist.db.tables.alerts import alert_timer
@@ -43,11 +44,15 @@ from worklist.log import audit, events
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What an import did: rows per table, and how many waiting items got another profile or were worked out again."""
+    """What an import did: rows per table, and how many waiting items got another profile or were worked out again.
+
+    `taken_back` counts claims that ended because their holders may not report the item any more.
+    """
 
     rows: dict[str, int]
     reprofiled: int
     worked_out: int = 0
+    taken_back: int = 0
 
 
 def apply(connection: Connection, read: ReadNetwork, *, by: str) -> Applied:
@@ -74,12 +79,13 @@ def apply(connection: Connection, read: ReadNetwork, *, by: str) -> Applied:
         note_contested(connection)
     worked_out = _work_out_again(connection, before, rules_in_force(connection))
     rebuild_index(connection)
+    taken_back = take_back_all(connection, by)
     if network.exam or network.exam_alias or network.minutes_rule or network.minutes_modifier:
         ask_to_work_out_unmapped(connection, "configuration")
     rows = {name: len(getattr(network, name)) for name in Network.model_fields if getattr(network, name)}
-    events.append(connection, "configuration.imported", dimensions={"rows": rows})
-    audit.append(connection, by, "configuration imported", detail={"rows": rows})
-    return Applied(rows, reprofiled, worked_out)
+    events.append(connection, "configuration.imported", dimensions={"rows": rows, "taken_back": taken_back})
+    audit.append(connection, by, "configuration imported", items=taken_back, detail={"rows": rows})
+    return Applied(rows, reprofiled, worked_out, len(taken_back))
 
 
 def _work_out_again(connection: Connection, before: Rules, after: Rules) -> int:

@@ -15,6 +15,7 @@ from allocation.leases import return_lapsed
 from allocation.pay import ledger
 from allocation.planner import greedy
 from allocation.planner.run import news_since, replan
+from allocation.suspension import take_back_ended
 from allocation.workforce import rebuild_index
 from cli.running import Given, service
 from worklist.alerts.acts import escalate_overdue
@@ -28,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 #: After a wake-up, wait this long for more news before planning.
 _DEBOUNCE_SECONDS = 0.15
+#: How often it is looked at whether who holds work may still report it.
+_TAKE_BACK_SECONDS = 15.0
 
 
 def run(given: Given) -> None:
@@ -56,12 +59,14 @@ class Allocator:
         self._plan_seconds = plan_seconds
         self._indexed_on: date | None = None
         self._planned_at = -math.inf
+        self._taken_back_at = -math.inf
         self._planned_up_to = 0
 
     def step(self) -> None:
-        """Do one turn: lapsed leases, overdue alerts, items that a mapping changed, pay, the index, a plan."""
+        """Do one turn: lapsed leases, ended rights, overdue alerts, changed mappings, pay, the index, a plan."""
         return_lapsed(self._engine)
         escalate_overdue(self._engine)
+        self._take_back()
         work_out_noted(self._engine)
         while events.consume(self._engine, ledger.CONSUMER, ledger.post, kinds=ledger.KINDS):
             pass
@@ -78,6 +83,14 @@ class Allocator:
         elif replan(self._engine, greedy.plan, solver="greedy") is not None:
             self._planned_up_to = news.position
             self._planned_at = time.monotonic()
+
+    def _take_back(self) -> None:
+        """Take back what is held without a right to it: dates end rights, and facts become known."""
+        if time.monotonic() >= self._taken_back_at + _TAKE_BACK_SECONDS:
+            taken = take_back_ended(self._engine, "allocator")
+            self._taken_back_at = time.monotonic()
+            if taken:
+                log.warning("taken back from who may not report it any more", items=taken)
 
     def _keep_index(self) -> None:
         """Rebuild the index when the local date changes: entitlements begin and end by the day."""
