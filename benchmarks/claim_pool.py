@@ -56,6 +56,7 @@ def _draw(connection: Connection, items: int, rng: Random) -> dict[str, list[Any
     exams = connection.execute(text("SELECT code, modality, ionising, reporting_minutes FROM exam ORDER BY code")).all()
     of_modality = {name: [exam for exam in exams if exam.modality == name] for name in MODALITY_SHARE}
     cut = rules_in_force(connection).cut
+    told = frozenset[str]().union(*cut.flags_of_group.values())  # each is so or is not: nothing waits for an answer
     known: dict[Any, int] = {}
     columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
     modalities, settings, flags = (
@@ -64,11 +65,13 @@ def _draw(connection: Connection, items: int, rng: Random) -> dict[str, list[Any
     for modality, setting, flag in zip(modalities, settings, flags, strict=True):
         exam = rng.choice(of_modality[modality])
         age = rng.choices((None, rng.randint(0, 15), rng.randint(16, 99)), (1, 9, 90))[0]
-        wanted = profile_of([exam.code], age, setting, flag, (), cut)
+        cleared = sorted(told.difference(flag))
+        wanted = profile_of([exam.code], age, setting, flag, cleared, cut)
         if wanted.key not in known:
             known[wanted.key] = profile_id_of(connection, wanted, [exam.ionising])
         due_in = timedelta(hours=rng.uniform(-24, 24 * 28))
-        drawn = (exam.code, modality, exam.reporting_minutes, age, setting, ",".join(flag), due_in, known[wanted.key])
+        said = (",".join(flag), ",".join(cleared))
+        drawn = (exam.code, modality, exam.reporting_minutes, age, setting, *said, due_in, known[wanted.key])
         for name, value in zip(_COLUMNS, drawn, strict=True):
             columns[name].append(value)
     return columns
@@ -85,7 +88,7 @@ def _again(one: ReporterRow, number: int) -> ReporterRow:
 
 _TIMES = 3
 
-_COLUMNS = ("exam", "modality", "minutes", "age", "setting", "flags", "due_in", "profile")
+_COLUMNS = ("exam", "modality", "minutes", "age", "setting", "flags", "cleared", "due_in", "profile")
 
 _PATIENTS = """
 INSERT INTO patient (trust_ods, issuer, identifier)
@@ -98,15 +101,17 @@ CREATE TEMPORARY TABLE drawn AS
 WITH facts AS (
   SELECT row_number() OVER () AS n, f.* FROM unnest(
     CAST(:exam AS text[]), CAST(:modality AS text[]), CAST(:minutes AS numeric[]), CAST(:age AS smallint[]),
-    CAST(:setting AS text[]), CAST(:flags AS text[]), CAST(:due_in AS interval[]), CAST(:profile AS integer[])
-  ) f (exam, modality, minutes, age, setting, flags, due_in, profile)
+    CAST(:setting AS text[]), CAST(:flags AS text[]), CAST(:cleared AS text[]), CAST(:due_in AS interval[]),
+    CAST(:profile AS integer[])
+  ) f (exam, modality, minutes, age, setting, flags, cleared, due_in, profile)
 ), someone AS (
   SELECT row_number() OVER (ORDER BY id) AS n, id, trust_ods FROM patient WHERE issuer = 'BENCHMARK'
 ), made AS (
   INSERT INTO item (trust_ods, patient_id, state, modality, age_years, exam_date, setting, urgency, flags,
-                    clock_start_at, clock_start_source, due_at, reporting_minutes, profile_id, ready_at)
+                    cleared_flags, clock_start_at, clock_start_source, due_at, reporting_minutes, profile_id, ready_at)
   SELECT s.trust_ods, s.id, 'ready', f.modality, f.age, current_date, f.setting, 'routine',
-         array_remove(string_to_array(f.flags, ','), ''), radpool_now() - interval '1 hour', 'receipt',
+         array_remove(string_to_array(f.flags, ','), ''), array_remove(string_to_array(f.cleared, ','), ''),
+         radpool_now() - interval '1 hour', 'receipt',
          radpool_now() + f.due_in, f.minutes, f.profile, radpool_now()
   FROM facts f JOIN someone s USING (n)
   RETURNING id, patient_id, trust_ods, due_at, reporting_minutes, profile_id
