@@ -80,6 +80,7 @@ def apply(connection: Connection, read: ReadNetwork, *, by: str) -> Applied:
     worked_out = _work_out_again(connection, before, rules_in_force(connection))
     rebuild_index(connection)
     taken_back = take_back_all(connection, by)
+    view_as(connection, Viewer())
     if network.exam or network.exam_alias or network.minutes_rule or network.minutes_modifier:
         ask_to_work_out_unmapped(connection, "configuration")
     rows = {name: len(getattr(network, name)) for name in Network.model_fields if getattr(network, name)}

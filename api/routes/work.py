@@ -256,7 +256,7 @@ def trust_filter(act: Act, wanted: str | None) -> str | None:
     if act.principal.trust is None:
         raise Problem(403, "not-permitted", "this account has no trust; add it with --trust ODS")
     if wanted not in (None, act.principal.trust):
-        raise Problem(404, "not-found", f"no trust {wanted!r} of yours")
+        raise Problem(404, "not-found", "no such trust of yours")
     return act.principal.trust
 
 
