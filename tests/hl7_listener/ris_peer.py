@@ -99,7 +99,8 @@ class Peer:
             if not octets:
                 raise ConnectionError("the listener closed")
             self._framer.feed(octets)
-        return [segment.split("|") for segment in answer.decode("latin_1").split("\r") if segment]
+        text = answer.decode("latin_1")  # it is answered with the field separator of the message
+        return [segment.split(text[3]) for segment in text.split("\r") if segment]
 
     def is_closed(self) -> bool:
         """Whether the listener ends the connection; waits for it."""
