@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, delete, func, select, update
+from sqlalchemy import Connection, Engine, Row, Table, delete, func, select, update
 
 from allocation.eligibility import Verdict
 from allocation.judging import judge_reading
@@ -56,9 +56,7 @@ def suspend_reporter(connection: Connection, actor: str, code: str, reason: Susp
     UnknownReporter, SuspensionStands
     """
     row = _lock_reporter(connection, code)
-    if row.suspended_at is not None:
-        raise SuspensionStands(f"{code} is suspended since {row.suspended_at:%Y-%m-%d %H:%M} UTC")
-    _set(connection, reporter, row.id, suspended=True)
+    _change(connection, reporter, row, code, suspended=True)
     about = {"reporter": row.id, "reason": reason.value}
     return _take_effect(connection, actor, row.id, "reporter.suspended", about)
 
@@ -71,9 +69,7 @@ def resume_reporter(connection: Connection, actor: str, code: str) -> None:
     UnknownReporter, SuspensionStands
     """
     row = _lock_reporter(connection, code)
-    if row.suspended_at is None:
-        raise SuspensionStands(f"{code} is not suspended")
-    _set(connection, reporter, row.id, suspended=False)
+    _change(connection, reporter, row, code, suspended=False)
     _take_effect(connection, actor, row.id, "reporter.resumed", {"reporter": row.id})
 
 
@@ -85,9 +81,7 @@ def suspend_grant(connection: Connection, actor: str, grant_id: int, reason: Sus
     UnknownGrant, SuspensionStands
     """
     row = _lock_grant(connection, grant_id)
-    if row.suspended_at is not None:
-        raise SuspensionStands(f"the grant is suspended since {row.suspended_at:%Y-%m-%d %H:%M} UTC")
-    _set(connection, scope_grant, row.id, suspended=True)
+    _change(connection, scope_grant, row, "the grant", suspended=True)
     about = {"reporter": row.reporter_id, "grant": grant_id, "scope": row.code, "reason": reason.value}
     return _take_effect(connection, actor, row.reporter_id, "grant.suspended", about)
 
@@ -100,9 +94,7 @@ def resume_grant(connection: Connection, actor: str, grant_id: int) -> None:
     UnknownGrant, SuspensionStands
     """
     row = _lock_grant(connection, grant_id)
-    if row.suspended_at is None:
-        raise SuspensionStands("the grant is not suspended")
-    _set(connection, scope_grant, row.id, suspended=False)
+    _change(connection, scope_grant, row, "the grant", suspended=False)
     about = {"reporter": row.reporter_id, "grant": grant_id, "scope": row.code}
     _take_effect(connection, actor, row.reporter_id, "grant.resumed", about)
 
@@ -207,6 +199,11 @@ def _lock_grant(connection: Connection, grant_id: int) -> Row[Any]:
     return row
 
 
-def _set(connection: Connection, table: Any, row_id: int, *, suspended: bool) -> None:
+def _change(connection: Connection, table: Table, row: Row[Any], name: str, *, suspended: bool) -> None:
+    """Suspend or resume what a locked row is of; one that stands so already is refused."""
+    if suspended and row.suspended_at is not None:
+        raise SuspensionStands(f"{name} is suspended since {row.suspended_at:%Y-%m-%d %H:%M} UTC")
+    if not suspended and row.suspended_at is None:
+        raise SuspensionStands(f"{name} is not suspended")
     at = func.radpool_now() if suspended else None
-    connection.execute(update(table).where(table.c.id == row_id).values(suspended_at=at))
+    connection.execute(update(table).where(table.c.id == row.id).values(suspended_at=at))

@@ -12,6 +12,7 @@ from allocation.offered import holds, may_open, on_duty
 from allocation.workforce import load_item_row
 from api.acts import Act, Permitted, rule_of
 from api.permissions import Role
+from api.problems import Problem
 from api.routes.work import may_see
 from api.schemas.life import Changed, Flags, ItemAct, ItemActs, Noted, Priority, Reasoned
 from api.schemas.work import Item, item_of
@@ -136,6 +137,8 @@ def flags(act: Permitted, item_id: int, body: Flags) -> Response:
     """Say what is so of an item, against its clinical question; a reporter of what they may report as it stands."""
 
     def do(connection: Connection) -> None:
+        if read_items(connection, [item_id])[0].patient is None:
+            raise Problem(403, "not-permitted", "you do not see its request: claim it, or leave it to who does")
         state_flags(connection, act.principal.name, item_id, body.flags, body.note)
 
     return _act(act, item_id, body, do, or_reporter=may_open)

@@ -20,7 +20,7 @@ from api.schemas.work import Accession, Classify, Complete, Item, ItemPage, Quie
 from worklist.bundles import bundles_of
 from worklist.clock import now
 from worklist.doubts import list_doubts
-from worklist.exclusions.flags import FlagState
+from worklist.exclusions.unknown import unknown_flags_of
 from worklist.feeds.heard import quiet_feeds
 from worklist.intake.item_facts import PERSON
 from worklist.item import UNREPORTED, ItemState
@@ -121,7 +121,7 @@ def eligibility(act: Permitted, item_id: int) -> dict[str, Any]:
         if row is None or not may_see(act, connection, item_id, row.trust_ods):
             raise UnknownItem(item_id)
         work, moment = work_of_item(connection, row), now(connection)
-        unknown = [one.flag for one in read_items(connection, [item_id])[0].flags if one.state == FlagState.UNKNOWN]
+        unknown = unknown_flags_of(connection, item_id)
         cleared = replace(work, cleared_flags=work.cleared_flags.union(unknown))
         verdicts = [
             (one, judge(one, work, moment), judge(one, cleared, moment)) for one in load_reporters(connection).values()

@@ -10,7 +10,7 @@ from api.permissions import Role
 from tests.allocation.configuration.applying import apply_text
 from tests.allocation.flagged import LIMITED
 from tests.api.serving import Served, assert_problem
-from tests.api.test_claims import claim
+from tests.api.test_claims import act, claim
 from tests.api.test_life import post
 from tests.builders import arrive
 
@@ -61,14 +61,29 @@ def test_clearing_is_one_step_and_opens_the_item_at_once(limited: Served) -> Non
 def test_a_reporter_says_so_of_what_they_may_report_as_it_stands(limited: Served) -> None:
     item_id = arrive(limited.database)
     assert_problem(limited.reporter("hart").post(f"/items/{item_id}/flags", json=CLEARED), 404, "unknown-item")
+    held = claim(limited, "reed")
     assert limited.reporter("reed").post(f"/items/{item_id}/flags", json=CLEARED).status_code == 200
+    assert act(limited, "reed", held, "release").status_code == 204
     assert limited.reporter("hart").get(f"/items/{item_id}").status_code == 200
+
+
+def test_who_does_not_see_the_request_clears_nothing(limited: Served) -> None:
+    item_id = arrive(limited.database)
+    for who in (limited.as_(Role.CLINICAL_LEAD), limited.reporter("reed")):
+        told = assert_problem(who.post(f"/items/{item_id}/flags", json=CLEARED), 403, "not-permitted")
+        assert "you do not see its request" in told["detail"]
+    assert claim_is_refused(limited, item_id)
+
+
+def claim_is_refused(api: Served, item_id: int) -> bool:
+    return api.reporter("hart").post("/claims", json={"item_id": item_id}).status_code == 403
 
 
 def test_who_sees_abuse_in_the_request_closes_the_item_in_one_step(limited: Served) -> None:
     item_id = arrive(limited.database)
     post(limited, Role.CLINICAL_LEAD, f"/items/{item_id}/flags", **CLEARED)
     so = {"flags": {"major_trauma": "yes"}}
+    claim(limited, "hart")
     assert limited.reporter("hart").post(f"/items/{item_id}/flags", json=so).status_code == 200
     assert limited.reporter("hart").post("/claims", json={}).status_code == 204
     refused = limited.reporter("hart").post("/claims", json={"item_id": item_id})

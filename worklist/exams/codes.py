@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from worklist.intake.study import Code
 
@@ -96,6 +97,16 @@ class Catalogue:
                 words.setdefault(word, []).append(exam)
         object.__setattr__(self, "by_snomed_code", snomed)
         object.__setattr__(self, "by_description", words)
+
+
+class CodedExam(NamedTuple):
+    """An exam of an item as rules see it, by its code in the catalogue and its modality; None is unknown."""
+
+    code: str | None
+    modality: str | None
+
+
+NOT_MAPPED = CodedExam(None, None)
 
 
 @dataclass(frozen=True, slots=True)

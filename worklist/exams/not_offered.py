@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import NamedTuple
 
+from worklist.exams.codes import NOT_MAPPED, CodedExam
 from worklist.turnaround.targets import Setting
 
 
@@ -35,16 +35,9 @@ def not_offered(facts: OfferFacts, rules: Sequence[NotOfferedRule]) -> NotOffere
     )
     found = [
         next((rule for rule in in_force if rule.covers(exam, facts.setting)), None)
-        for exam in facts.exams or (OfferedExam(None, None),)
+        for exam in facts.exams or (NOT_MAPPED,)
     ]
     return found[0] if all(rule is not None for rule in found) else None
-
-
-class OfferedExam(NamedTuple):
-    """An exam of an item by its code in the catalogue and its modality; None is unknown."""
-
-    code: str | None
-    modality: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +47,7 @@ class OfferFacts:
     trust: str
     setting: Setting | None
     exam_date: date
-    exams: tuple[OfferedExam, ...]
+    exams: tuple[CodedExam, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +80,7 @@ class NotOfferedRule:
         """Whether it covers examinations of this local date; the first and the last day count."""
         return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
 
-    def covers(self, exam: OfferedExam, setting: Setting | None) -> bool:
+    def covers(self, exam: CodedExam, setting: Setting | None) -> bool:
         """Whether each condition that it states is met by what is known."""
         return (
             (self.modalities is None or exam.modality in self.modalities)

@@ -15,6 +15,7 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import NamedTuple
 
+from worklist.exams.codes import NOT_MAPPED, CodedExam
 from worklist.turnaround.targets import Setting, Urgency
 
 #: Who says so where a person does.
@@ -32,16 +33,6 @@ class FlagState(StrEnum):
 _YES = FlagState.YES
 
 
-class FlaggedExam(NamedTuple):
-    """An exam of an item by its code in the catalogue and its modality; None is unknown."""
-
-    code: str | None
-    modality: str | None
-
-
-NOT_MAPPED = FlaggedExam(None, None)
-
-
 @dataclass(frozen=True, slots=True)
 class FlagFacts:
     """What rules look at; None is not known.
@@ -52,7 +43,7 @@ class FlagFacts:
 
     trust: str
     exam_date: date
-    exams: tuple[FlaggedExam, ...]
+    exams: tuple[CodedExam, ...]
     age_years: int | None
     setting: Setting | None
     urgency: Urgency | None
@@ -128,7 +119,7 @@ class FlagRule:
             and (self.words is None or _names(facts.clinical_question or "", self.words))
         )
 
-    def _covers(self, exam: FlaggedExam) -> bool:
+    def _covers(self, exam: CodedExam) -> bool:
         return (self.exam_codes is None or exam.code in self.exam_codes) and (
             self.modalities is None or exam.modality in self.modalities
         )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text
 
+from worklist.db.tables.network import profile
+from worklist.db.tables.work import item
 from worklist.item import UNREPORTED
 
 
@@ -22,6 +24,12 @@ class UnknownFlagView:
     items: int
     minutes: float
     oldest_due_at: datetime | None
+
+
+def unknown_flags_of(connection: Connection, item_id: int) -> list[str]:
+    """Give the flags of an item that are not known and that some scope of its exams excludes."""
+    found = select(profile.c.unknown_flags).join(item, item.c.profile_id == profile.c.id).where(item.c.id == item_id)
+    return connection.scalar(found) or []
 
 
 def list_unknown_flags(connection: Connection, trust: str | None) -> list[UnknownFlagView]:

@@ -18,9 +18,9 @@ from worklist.db.tables.catalogue import exam_as_sent
 from worklist.db.tables.network import exam, source
 from worklist.db.tables.work import item_exam, item_order, item_study, patient, study, study_identity
 from worklist.exams.catalogue import Rules, exam_of
-from worklist.exams.codes import Catalogue, Exam, MappedExam, map_exams, normal, uk_modality
+from worklist.exams.codes import NOT_MAPPED, Catalogue, CodedExam, Exam, MappedExam, map_exams, normal, uk_modality
 from worklist.exams.valuation import Valued
-from worklist.exclusions.flags import NOT_MAPPED, FlagFacts, FlaggedExam
+from worklist.exclusions.flags import FlagFacts
 from worklist.identity import age_at
 from worklist.intake.evidence import step_ends
 from worklist.intake.facts import codes, merge_all
@@ -73,7 +73,7 @@ class ItemFacts:
 
     def to_flag(self, trust: str) -> FlagFacts:
         """Give what rules of exclusion flags look at, of an item that `trust` performed."""
-        exams = tuple(FlaggedExam(e.code, e.modality) if (e := one.exam) else NOT_MAPPED for one in self.exams)
+        exams = tuple(CodedExam(e.code, e.modality) if (e := one.exam) else NOT_MAPPED for one in self.exams)
         return FlagFacts(
             trust, self.exam_date, exams, self.age_years, self.setting, self.urgency, self.clinical_question
         )

@@ -14,8 +14,8 @@ from worklist.db.tables.catalogue import exam_as_sent
 from worklist.db.tables.work import item, item_exam
 from worklist.doubts import close_doubt, close_doubts, close_other_doubts, open_doubt
 from worklist.exams.catalogue import Rules, profile_id_of, rules_in_force
-from worklist.exams.codes import MappedExam, Unmapped
-from worklist.exams.not_offered import NotOfferedRule, OfferedExam, OfferFacts, not_offered
+from worklist.exams.codes import CodedExam, MappedExam, Unmapped
+from worklist.exams.not_offered import NotOfferedRule, OfferFacts, not_offered
 from worklist.exams.valuation import Derived, Valued, ValuedExam, counts_priors, minutes_of_exam, value_accession
 from worklist.exclusions.flags import FlagState, flags_of, looked_at
 from worklist.exclusions.statements import statements_of
@@ -75,7 +75,7 @@ def kept_back(row: Row[Any], facts: ItemFacts, rules: Rules) -> NotOfferedRule |
         return None
     only = facts.image_modalities[0] if len(facts.image_modalities) == 1 else None
     exams = tuple(
-        OfferedExam(one.exam.code, one.exam.modality) if one.exam else OfferedExam(None, only) for one in facts.exams
+        CodedExam(one.exam.code, one.exam.modality) if one.exam else CodedExam(None, only) for one in facts.exams
     )
     return not_offered(OfferFacts(row.trust_ods, facts.setting, facts.exam_date, exams), rules.not_offered)
 

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Row, select
 from worklist.db.tables.network import exam
 from worklist.db.tables.work import item, item_exam, order_identity
 from worklist.exams.catalogue import rules_in_force
-from worklist.exams.not_offered import NotOfferedRule, OfferedExam, OfferFacts, not_offered
+from worklist.exams.codes import CodedExam
+from worklist.exams.not_offered import NotOfferedRule, OfferFacts, not_offered
 from worklist.item import UNREPORTED, ItemState, Move
 from worklist.life.moves import make_move
 from worklist.life.withdrawal import withdraw_readings
@@ -75,7 +76,7 @@ def came_under_rule(connection: Connection, row: Row[Any]) -> NotOfferedRule | N
         row.trust_ods,
         Setting(row.setting) if row.setting else None,
         row.exam_date,
-        tuple(OfferedExam(one.exam_code, one.modality) for one in exams),
+        tuple(CodedExam(one.exam_code, one.modality) for one in exams),
     )
     return not_offered(facts, rules_in_force(connection).not_offered)
 

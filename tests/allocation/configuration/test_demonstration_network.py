@@ -20,7 +20,8 @@ from allocation.reporter import Registration, Reporter
 from allocation.scope import Grant, Level, Scope
 from cli.demonstration.network import demonstration_network, demonstration_rota
 from tests.conftest import Database
-from worklist.exclusions.flags import FlagFacts, FlaggedExam, FlagRule, FlagState, flags_of
+from worklist.exams.codes import CodedExam
+from worklist.exclusions.flags import FlagFacts, FlagRule, FlagState, flags_of
 from worklist.turnaround.targets import Setting, Urgency
 
 MONDAY = date(2026, 11, 23)
@@ -145,7 +146,7 @@ def test_what_its_rules_tell(
     exam: str, age: int | None, setting: str, question: str | None, so: set[str], not_known: set[str]
 ) -> None:
     modality = next(row.modality for row in NETWORK.exam if row.code == exam)
-    facts = FlagFacts("RZ1", MONDAY, (FlaggedExam(exam, modality),), age, Setting(setting), Urgency.ROUTINE, question)
+    facts = FlagFacts("RZ1", MONDAY, (CodedExam(exam, modality),), age, Setting(setting), Urgency.ROUTINE, question)
     told = flags_of(facts, FLAG_RULES)
     assert {flag for flag, one in told.items() if one.state is FlagState.YES} == so
     assert FLAGS - told.keys() == not_known

@@ -8,16 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worklist.exams.not_offered import NotOfferedReason, NotOfferedRule, OfferedExam, OfferFacts, not_offered
+from worklist.exams.codes import CodedExam
+from worklist.exams.not_offered import NotOfferedReason, NotOfferedRule, OfferFacts, not_offered
 from worklist.turnaround.targets import Setting
 
 DAY = date(2026, 6, 10)
 US, XR_HAND, XR_CHEST, UNMAPPED_US, UNKNOWN = (
-    OfferedExam("UABDO", "US"),
-    OfferedExam("XHANL", "XR"),
-    OfferedExam("XCHES", "XR"),
-    OfferedExam(None, "US"),
-    OfferedExam(None, None),
+    CodedExam("UABDO", "US"),
+    CodedExam("XHANL", "XR"),
+    CodedExam("XCHES", "XR"),
+    CodedExam(None, "US"),
+    CodedExam(None, None),
 )
 
 
@@ -65,7 +66,7 @@ RULES = (
         ("RXA", Setting.GP, DAY, [XR_HAND], None),
         ("RXA", None, DAY, [XR_HAND], None),
         ("RXB", Setting.EMERGENCY, DAY, [XR_HAND], None),
-        ("RXA", Setting.EMERGENCY, DAY, [OfferedExam(None, "XR")], None),
+        ("RXA", Setting.EMERGENCY, DAY, [CodedExam(None, "XR")], None),
         ("RXA", None, DAY, [XR_CHEST], "chests-for-a-while"),
         ("RXA", None, date(2026, 6, 9), [XR_CHEST], None),
         ("RXA", None, date(2026, 6, 11), [XR_CHEST], None),
@@ -74,12 +75,12 @@ RULES = (
         ("RXA", Setting.EMERGENCY, DAY, [US, XR_HAND], "ultrasound"),
         ("RXA", Setting.EMERGENCY, DAY, [XR_HAND, US], "hands-of-the-emergency-department"),
         ("RXA", None, DAY, [US, UNKNOWN], None),
-        ("RXA", None, DAY, [OfferedExam("MMAMM", "MG")], None),
-        ("RXB", None, DAY, [OfferedExam("MMAMM", "MG")], "screening-of-b"),
+        ("RXA", None, DAY, [CodedExam("MMAMM", "MG")], None),
+        ("RXB", None, DAY, [CodedExam("MMAMM", "MG")], "screening-of-b"),
     ],
 )
 def test_which_rule_keeps_an_item_back(
-    trust: str, setting: Setting | None, day: date, exams: list[OfferedExam], expected: str | None
+    trust: str, setting: Setting | None, day: date, exams: list[CodedExam], expected: str | None
 ) -> None:
     found = not_offered(OfferFacts(trust, setting, day, tuple(exams)), RULES)
     assert (found.id if found else None) == expected
@@ -92,13 +93,13 @@ def test_which_rule_keeps_an_item_back(
     setting=st.sampled_from([None, *Setting]),
 )
 def test_an_exam_of_which_nothing_is_known_keeps_the_whole_item_on_offer(
-    exams: list[OfferedExam], setting: Setting | None
+    exams: list[CodedExam], setting: Setting | None
 ) -> None:
     assert not_offered(OfferFacts("RXA", setting, DAY, (*exams, UNKNOWN)), RULES) is None
 
 
 @given(exams=st.lists(st.sampled_from([US, XR_HAND, XR_CHEST]), min_size=1, max_size=3))
-def test_what_is_offered_in_some_setting_is_offered_where_the_setting_is_unknown(exams: list[OfferedExam]) -> None:
+def test_what_is_offered_in_some_setting_is_offered_where_the_setting_is_unknown(exams: list[CodedExam]) -> None:
     possible = [not_offered(OfferFacts("RXA", setting, DAY, tuple(exams)), RULES) for setting in Setting]
     if None in possible:
         assert not_offered(OfferFacts("RXA", None, DAY, tuple(exams)), RULES) is None

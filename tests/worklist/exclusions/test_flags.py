@@ -10,21 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worklist.exclusions.flags import (
-    NOT_MAPPED,
-    FlagFacts,
-    FlaggedExam,
-    FlagRule,
-    FlagState,
-    Statement,
-    Told,
-    flags_of,
-    looked_at,
-)
+from worklist.exams.codes import NOT_MAPPED, CodedExam
+from worklist.exclusions.flags import FlagFacts, FlagRule, FlagState, Statement, Told, flags_of, looked_at
 from worklist.turnaround.targets import Setting, Urgency
 
 DAY = date(2026, 6, 10)
-HAND, CHEST, HEAD = FlaggedExam("XHANL", "XR"), FlaggedExam("XCHES", "XR"), FlaggedExam("CHEAD", "CT")
+HAND, CHEST, HEAD = CodedExam("XHANL", "XR"), CodedExam("XCHES", "XR"), CodedExam("CHEAD", "CT")
 YES, NO, UNKNOWN = FlagState.YES, FlagState.NO, FlagState.UNKNOWN
 FACTS = FlagFacts("RXA", DAY, (HAND,), 40, Setting.GP, Urgency.ROUTINE, "Fell on the hand")
 
@@ -172,7 +163,7 @@ def test_a_missing_fact_clears_nothing(facts: FlagFacts, rules: list[FlagRule], 
 
 
 @given(_facts, st.lists(_rule, max_size=4), _exam)
-def test_one_more_exam_clears_nothing(facts: FlagFacts, rules: list[FlagRule], exam: FlaggedExam) -> None:
+def test_one_more_exam_clears_nothing(facts: FlagFacts, rules: list[FlagRule], exam: CodedExam) -> None:
     more = flags_of(replace(facts, exams=(*facts.exams, exam)), rules).get("trauma")
     if facts.exams and more is not None and more.state is NO:
         assert flags_of(facts, rules)["trauma"].state is NO
